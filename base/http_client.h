@@ -1,0 +1,71 @@
+#pragma once
+/* HTTP client on libcurl's multi handle and the one loop: HTTP/2 where the server speaks it, connection reuse,
+ * deadlines, cancellation, bodies that arrive in pieces. The callback runs exactly once, on a later turn of the loop,
+ * never inside http_send; after http_cancel it never runs. In it the owner may destroy itself and start or cancel
+ * calls. TLS is always verified unless the request says otherwise. Loop thread only. */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/loop.h"
+
+struct http_client;
+struct http_call;
+
+/* Who we may connect to: asked for each resolved address, at connect time (security.md 3). false refuses. */
+typedef bool http_egress(void *owner, const char *host, const struct sockaddr *address);
+
+struct http_tls {           /* all borrowed until the call's end; NULL members mean the system's default or none */
+	const char *ca_pem; /* PEM text */
+	const char *cert_pem, *key_pem; /* client certificate, PEM text */
+	bool no_verify;                 /* only for what an operator allowed by name */
+};
+struct http_request {
+	const char *method; /* "GET" when NULL */
+	const char *url;
+	const char *const *headers; /* "Name: value", NULL-terminated; NULL for none; copied */
+	const void *body;           /* copied */
+	size_t body_len;
+	const struct http_tls *tls;
+	int64_t timeout_ms;         /* whole call; 0: none (watches) */
+	int64_t connect_timeout_ms; /* 0: 10 s */
+	int64_t idle_timeout_ms;    /* no byte for so long: unreachable; 0: none */
+	size_t max_body_bytes;      /* answers larger than that fail; 0: 16 MiB; ignored when on_data is set */
+	unsigned max_redirects;     /* 0: none followed. Never to another scheme than http(s) */
+	bool http1_only;            /* event hooks of old servers */
+	bool no_proxy;
+	const char *proxy;   /* overrides the environment's */
+	http_egress *egress; /* NULL: everywhere */
+	void *egress_owner;
+	/* For streams: called for each piece as it arrives, status already known; false aborts the call. */
+	bool (*on_data)(void *owner, int status, const char *data, size_t len);
+	void *on_data_owner;
+};
+struct http_answer {
+	int status;
+	const char *body; /* ends in NUL; lives until the callback returns; "" with on_data */
+	size_t len;
+	struct http_call *call; /* for http_answer_header */
+};
+/* r is RC_OK whenever an HTTP status arrived, whatever it is; otherwise RC_UNREACHABLE (network, TLS, time-out),
+ * RC_REFUSED (egress), RC_INVALID (URL), RC_EXHAUSTED (body too large, memory); why says more, never with a query
+ * string, user name or password of the URL in it. */
+typedef void http_done(void *owner, enum result r, const struct http_answer *answer, const struct error *why);
+
+MUST_CHECK enum result http_client_create(struct loop *l, const char *user_agent, struct http_client **ret,
+					  struct error *e);
+/* Cancels everything; no callback runs after. */
+void http_client_destroy(struct http_client *c);
+/* Owned by the client. Never NULL: what cannot start (bad URL, no memory) fails through the callback; no memory for
+ * even that is NULL with e filled. */
+struct http_call *http_send(struct http_client *c, const struct http_request *q, http_done *cb, void *owner,
+			    struct error *e);
+void http_cancel(struct http_call **call); /* sets it NULL; NULL is fine */
+/* A header of the answer, by lower-case name; NULL when missing. Lives until the callback returns. */
+const char *http_answer_header(const struct http_answer *a, const char *name);
+/* Retry-After in ms from now (seconds or HTTP date); -1 when missing or unreadable. */
+int64_t http_answer_retry_after(const struct http_answer *a, struct wall_ms now);
+DEFINE_CLEANUP(struct http_client, http_client_destroy)
