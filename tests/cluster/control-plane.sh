@@ -1,0 +1,152 @@
+#!/bin/sh
+# Builds kube-apiserver and kube-controller-manager from Debian's own `kubernetes` source package, once,
+# and prints the folder that holds them. The cluster tests run against these two and Debian's etcd.
+#
+# Result:  ${ROLLCALL_CACHE:-$HOME/.cache/rollcall}/control-plane-<version>/
+# Exit:    0 built or already there, 77 this machine's distribution has no such package, 1 the build failed.
+# Progress goes to standard error; standard output is the folder and nothing else.
+set -eu
+umask 022
+
+version=1.20.2
+go=/usr/lib/go-1.19/bin/go # the vendored libraries are of its age, so not the Go that PATH happens to name
+cache=${ROLLCALL_CACHE:-${HOME:-/root}/.cache/rollcall}
+target=$cache/control-plane-$version
+binaries='kube-apiserver kube-controller-manager'
+boilerplate=vendor/k8s.io/code-generator/hack/boilerplate.go.txt
+work=
+
+say() { printf 'control-plane: %s\n' "$*" >&2; }
+fail() { say "$*"; exit 1; }
+unsupported() { say "skipped: $*"; exit 77; }
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi; }
+forget_work() { [ -z "$work" ] || { chmod -R u+w "$work" 2>/dev/null || :; rm -rf "$work"; }; }
+
+complete() {
+	for name in $binaries; do
+		[ -x "$1/$name" ] && "$1/$name" --version >/dev/null 2>&1 || return 1
+	done
+}
+
+# ---- packages ---------------------------------------------------------------
+
+# The machine's own apt sources, as deb-src, in either of apt's two formats and in a folder of our own:
+# nothing under /etc changes, and whatever mirror the machine uses is the one that is asked.
+write_source_lists() {
+	mkdir -p "$work/apt/parts" "$work/apt/lists/partial" "$work/apt/cache/archives/partial"
+	for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
+		[ -f "$file" ] || continue
+		sed -n 's/^[[:space:]]*deb[[:space:]]/deb-src /p' "$file" >>"$work/apt/parts/machine.list"
+	done
+	for file in /etc/apt/sources.list.d/*.sources; do
+		[ -f "$file" ] || continue
+		sed 's/^[Tt]ypes:.*/Types: deb-src/' "$file" >"$work/apt/parts/$(basename "$file")"
+	done
+}
+
+apt_source() {
+	apt-get -q -o Dir::Etc::sourcelist=/dev/null -o Dir::Etc::sourceparts="$work/apt/parts" \
+		-o Dir::State::lists="$work/apt/lists" -o Dir::Cache="$work/apt/cache" -o APT::Sandbox::User=root "$@"
+}
+
+install_tools() {
+	missing=
+	for package in golang-go etcd-server rsync dpkg-dev; do
+		dpkg-query -W -f '${Status}\n' "$package" 2>/dev/null | grep -q ' installed$' || missing="$missing $package"
+	done
+	[ -z "$missing" ] && return
+	say "installing$missing"
+	as_root apt-get -q update >&2
+	# shellcheck disable=SC2086 # one word for each package
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install $missing >&2
+}
+
+fetch_source() {
+	write_source_lists
+	apt_source update >&2 || fail "apt cannot read the source package lists"
+	full=$(apt-cache -o Dir::Etc::sourcelist=/dev/null -o Dir::Etc::sourceparts="$work/apt/parts" \
+		-o Dir::State::lists="$work/apt/lists" -o Dir::Cache="$work/apt/cache" showsrc --only-source kubernetes 2>/dev/null |
+		sed -n 's/^Version: //p' | grep "really$version-" | sort -V | tail -n 1) || :
+	[ -n "$full" ] || unsupported "no source package kubernetes $version in this machine's apt sources"
+	say "fetching the source package kubernetes $full"
+	(cd "$work" && apt_source --download-only source "kubernetes=$full" >&2) || fail "cannot fetch the source package"
+	mkdir -p "$work/go/src/k8s.io"
+	(cd "$work" && dpkg-source --no-check -x kubernetes_*.dsc go/src/k8s.io/kubernetes >"$work/unpack.log" 2>&1) ||
+		{ cat "$work/unpack.log" >&2; fail "cannot unpack the source package"; }
+	rm -f "$work"/kubernetes_*
+}
+
+# ---- build, in the unpacked tree ---------------------------------------------
+
+openapi_inputs() {
+	# vendor/k8s.io/* are links into staging/, hence -R
+	grep -RlE --include='*.go' '\+k8s:openapi-gen=' pkg vendor/k8s.io |
+		grep -vE '_test\.go$|/(code-generator|sample-[a-z-]+|kube-openapi|gengo)/' |
+		xargs -n 1 dirname | sort -u | sed 's,^,k8s.io/kubernetes/,' | paste -s -d ,
+}
+
+# Debian's tarball leaves out the files that its build makes: the OpenAPI descriptions of every type.
+generate_openapi() {
+	inputs=
+	for package in pkg/generated/openapi vendor/k8s.io/apiextensions-apiserver/pkg/generated/openapi \
+		vendor/k8s.io/kube-aggregator/pkg/generated/openapi; do
+		[ -e "$package/zz_generated.openapi.go" ] && continue
+		[ -n "$inputs" ] || inputs=$(openapi_inputs)
+		[ -x "$work/openapi-gen" ] || "$go" build -o "$work/openapi-gen" ./vendor/k8s.io/kube-openapi/cmd/openapi-gen
+		say "generating $package"
+		"$work/openapi-gen" -i "$inputs" -p "k8s.io/kubernetes/$package" -O zz_generated.openapi \
+			-h "$boilerplate" -r "$work/openapi-violations.txt" >&2
+	done
+}
+
+build() {
+	cd "$work/go/src/k8s.io/kubernetes"
+	generate_openapi
+	mkdir "$work/bin"
+	stamp=
+	for package in k8s.io/component-base/version k8s.io/client-go/pkg/version; do
+		stamp="$stamp -X k8s.io/kubernetes/vendor/$package.gitVersion=v$version"
+		stamp="$stamp -X k8s.io/kubernetes/vendor/$package.gitMajor=${version%%.*}"
+		stamp="$stamp -X k8s.io/kubernetes/vendor/$package.gitMinor=20"
+	done
+	for name in $binaries; do
+		say "building $name (minutes)"
+		"$go" build -ldflags "-s -w$stamp" -o "$work/bin/$name" "./cmd/$name"
+	done
+	cd /
+	complete "$work/bin" || fail "the binaries do not start"
+}
+
+# ---- main ---------------------------------------------------------------------
+
+if complete "$target"; then
+	echo "$target"
+	exit 0
+fi
+
+command -v apt-get >/dev/null || unsupported "this machine has no apt"
+mkdir -p "$cache"
+# Two suites that start at once must not build twice; the lock goes with the process, however it ends.
+exec 9>"$cache/control-plane.lock"
+flock 9
+if complete "$target"; then
+	echo "$target"
+	exit 0
+fi
+
+# What an earlier run that was killed left behind: nobody else can be building now.
+rm -rf "$cache"/control-plane-build.*
+work=$(mktemp -d "$cache/control-plane-build.XXXXXX")
+trap forget_work EXIT
+trap 'exit 1' HUP INT TERM
+
+install_tools
+fetch_source
+[ -x "$go" ] || unsupported "the package golang-go of this machine is not Go 1.19"
+export GOPATH="$work/go" GOCACHE="$work/go-cache" GOTMPDIR="$work" GO111MODULE=off CGO_ENABLED=0 GOFLAGS=
+build
+
+rm -rf "$target"
+mv "$work/bin" "$target"
+say "built in $target"
+echo "$target"
