@@ -14,29 +14,33 @@
 struct loop;
 typedef void loop_fn(void *owner);
 
-/* Embedded; zeroed is stopped. The owner's destroyer stops it. */
+/* Embedded, all fields are the loop's; zeroed is stopped. The owner's destroyer stops it. The heap is made of the
+ * timers themselves, so that starting one needs no memory and cannot fail. */
 struct timer {
-	struct loop *loop;
+	struct loop *loop; /* NULL: stopped */
+	struct timer *child, *next, *prev;
 	int64_t due_ms;
-	size_t slot; /* place in the heap + 1; 0: stopped */
-	uint64_t order;
+	uint64_t order; /* equal due times fire in the order of their starts */
+	bool firing;    /* off the heap, waits for its callback in this turn */
 	loop_fn *cb;
 	void *owner;
 };
-/* Embedded; runs once, on a later turn, unless cancelled. */
+/* Embedded, all fields are the loop's; zeroed is idle. Runs once, on a later turn, unless cancelled. */
 struct deferred {
-	struct deferred *next, **at; /* at NULL: not queued */
+	struct loop *loop; /* NULL: not queued */
+	struct deferred *next, **at;
 	loop_fn *cb;
 	void *owner;
 };
 
 MUST_CHECK enum result loop_create(struct loop **ret, struct error *e);
-/* All handles of others must be closed or closing; runs the loop until they are gone; asserts that none is left. */
+/* All handles of others must be closed or closing (wakes are closed here); runs the loop until they are gone; asserts
+ * that none is left. Timers and deferred work that are still waiting never run. */
 void loop_destroy(struct loop *l);
 uv_loop_t *loop_uv(struct loop *l);
 void loop_run(struct loop *l); /* until loop_stop */
 void loop_stop(struct loop *l);
-/* The time of this turn. */
+/* The time of this turn: it stands still while callbacks run. */
 struct mono_ms loop_now(const struct loop *l);
 struct wall_ms loop_wall(const struct loop *l);
 
@@ -52,6 +56,8 @@ void loop_defer_cancel(struct deferred *d);
  * closed by wake_close, whose callback frees the owner. */
 struct wake {
 	uv_async_t async;
+	struct loop *loop;
+	struct wake *prev, *next; /* all open wakes of the loop */
 	loop_fn *cb, *closed;
 	void *owner;
 };
