@@ -1,0 +1,21 @@
+#pragma once
+/* A traffic provider: weights, match, mirror (flagger-controller.md 6). One file a provider; the table is in routers.c.
+ */
+#include "controller/plan.h"
+
+struct router {
+	const char *provider; /* "nginx"; a prefix when prefix is set */
+	bool prefix;
+	bool can_weight, can_match, can_mirror;
+	void (*wants)(const struct plan *p, void (*want)(void *owner, enum kind kind, const char *ns, const char *name),
+		      void *owner);
+	/* Fills router_objects, router_error, routes, routes_error. */
+	enum result (*observe)(const struct plan *p, struct observed *o, struct error *e);
+	enum result (*ensure)(struct plan *p, struct error *e);
+	enum result (*set)(struct plan *p, const struct routes *r, struct error *e);
+	/* complete / revertOnDeletion: removes what it made, gives back what it changed. */
+	enum result (*finalize)(struct plan *p, struct error *e);
+};
+const struct router *router_find(const char *provider); /* NULL: unknown */
+/* All names, for "one of ..."; NULL-terminated. */
+const char *const *router_names(void);
