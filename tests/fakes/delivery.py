@@ -16,9 +16,10 @@ class Delivery:
     seconds: float
     headers: dict = field(default_factory=dict)
     error: str = ""
-    sent_url: str = ""
-    sent_headers: list = field(default_factory=list)
-    sent_body: bytes = b""
+    passed: bool = False
+    sent_url: str = field(default="", repr=False)
+    sent_headers: list = field(default_factory=list, repr=False)
+    sent_body: bytes = field(default=b"", repr=False)
 
     def __iter__(self):
         return iter((self.status, self.body, self.seconds))
