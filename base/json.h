@@ -1,6 +1,7 @@
 #pragma once
 /* Strict JSON on top of cJSON trees. Refused: depth over 64, a key twice in one object, invalid UTF-8, numbers that do
- * not fit a double or an integer of 2^53, trailing bytes, NUL in strings. Errors say line and column. */
+ * not fit a double or an integer of 2^53 or are longer than 63 characters, trailing bytes, NUL in strings, a byte order
+ * mark. Errors say line and column (in characters), both from 1. */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -23,6 +24,9 @@ char *json_print(const cJSON *v);
  * go_escapes: < > & as \u003c etc., as Go writes them. */
 char *json_canonical(const cJSON *v, bool go_escapes);
 
+/* The same value: numbers and texts exactly, members in any order. NULL is the same as null. */
+bool json_equal(const cJSON *a, const cJSON *b);
+
 /* Lookups that never fail: NULL, the default or an empty answer when the path is missing or of another type. path is
  * "spec.template.metadata.labels"; a literal dot in a key is written "\\.". A number in the path indexes an array. */
 const cJSON *json_at(const cJSON *v, const char *path);
@@ -32,11 +36,12 @@ double json_number(const cJSON *v, const char *path, double otherwise);
 bool json_bool(const cJSON *v, const char *path, bool otherwise);
 
 /* Puts value at a path of members, making objects on the way; replaces what was there; takes ownership of value, also
- * on failure. false: no memory, or something on the way is not an object. */
+ * on failure. A number steps into an element that an array has. false: no memory, or something on the way is not an
+ * object. */
 bool json_put(cJSON *v, const char *path, cJSON *value);
 bool json_put_text(cJSON *v, const char *path, const char *value);
 bool json_put_int(cJSON *v, const char *path, int64_t value);
-/* Removes the member at a path; missing is fine. */
+/* Removes the member (or array element) at a path; missing is fine. */
 void json_remove(cJSON *v, const char *path);
 /* RFC 7386. Changes target; patch stays the caller's. false: no memory. */
 bool json_merge_patch(cJSON **target, const cJSON *patch);

@@ -18,9 +18,11 @@ void strbuf_add(struct strbuf *b, const char *s);
 void strbuf_addn(struct strbuf *b, const char *s, size_t len);
 void strbuf_addc(struct strbuf *b, char c);
 void strbuf_addf(struct strbuf *b, const char *fmt, ...) PRINTF(2, 3);
-/* A JSON string: quoted, escaped (control characters as \u00XX); invalid UTF-8 becomes U+FFFD. */
+/* A JSON string: quoted, escaped (control characters as \n, \t, ... or \u00XX); each byte that is not valid UTF-8
+ * becomes U+FFFD. */
 void strbuf_add_json(struct strbuf *b, const char *utf8);
-/* The same, with < > & U+2028 U+2029 as \uXXXX, as Go's encoder writes them (flagger-interfaces 1.2). */
+/* The same, with < > & U+2028 U+2029 U+FFFD as \uXXXX, as Go's encoder writes them, so that hashes agree with
+ * Flagger's. */
 void strbuf_add_json_go(struct strbuf *b, const char *utf8);
 /* application/x-www-form-urlencoded value (RFC 3986 unreserved kept, everything else %XX). */
 void strbuf_add_urlencoded(struct strbuf *b, const char *s, size_t len);

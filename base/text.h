@@ -18,6 +18,12 @@ MUST_CHECK enum result text_double(const char *s, double *ret, struct error *e);
 /* Shortest decimal form that reads back the same ("99", "0.5"); "C" locale always. buf of 32 bytes. */
 void text_from_double(double v, char buf[32]);
 bool text_is_utf8(const char *s, size_t len);
+/* Bytes of the well-formed UTF-8 sequence (1-4) that s starts with; 0: not well-formed, or len is 0. */
+size_t text_utf8_step(const char *s, size_t len);
+/* A foreign text for the inside of an error: at most 60 characters, control characters and invalid bytes as '?', "..."
+ * where it was cut. Returns buf. */
+enum { TEXT_SHOWN = 256 };
+const char *text_show(const char *s, size_t len, char buf[TEXT_SHOWN]);
 /* DNS-1123 label (max 63) and subdomain (max 253), as Kubernetes names objects. */
 bool text_is_dns_label(const char *s);
 bool text_is_dns_subdomain(const char *s);
