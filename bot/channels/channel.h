@@ -1,0 +1,73 @@
+#pragma once
+/* A chat platform. A new one is a folder behind this header and a row in channels.c's table; nothing else changes. */
+#include "base/http_client.h"
+#include "base/http_server.h"
+#include "bot/cards/card.h"
+#include "bot/outbox/outbox.h"
+
+/* ---- what a channel tells the bot ---------------------------------------------------------------------------------
+ */
+
+struct responder;
+/* A genuine press of a button, a command, a form: who, what, where. Strings live until the callback returns. */
+struct interaction {
+	struct person person;
+	const char *channel;    /* "slack:C024BE91L" */
+	const char *message_id; /* of the message with the button; "" */
+	const char *thread_id;  /* where a reply belongs; "" */
+	const char *event_id;   /* for deduplication; never "" */
+	const char *value;      /* of the button: "v1.REQUEST.VERB.REVISION"; "" for commands */
+	const char *text;       /* what was typed after the command's name; reason of a form; "" */
+	bool form;              /* text is the reason of a form */
+	/* Answers privately to the person, once; may be called later, in any turn. */
+	struct responder *responder;
+};
+struct responder {
+	/* text is plain; in_channel: everybody sees it. Takes the responder: it is gone afterwards. NULL text: nothing
+	 * to say. */
+	void (*say)(struct responder *r, const char *text, bool in_channel);
+	/* Asks for a reason in a form whose submission comes back as an interaction with form set and the same value.
+	 * NULL where the platform has no forms: then the text of a command must carry the reason. Does not take r. */
+	enum result (*ask_reason)(struct responder *r, const char *title, const char *label, const char *submit,
+				  const char *value, struct error *e);
+};
+struct bot_ears {
+	/* The bot copies what it needs, and owns in->responder from now on (answers it exactly once). */
+	void (*interaction)(void *owner, const struct interaction *in);
+	void *owner;
+};
+
+/* ---- what the bot asks of a channel -------------------------------------------------------------------------------
+ */
+
+struct channel; /* one configured platform */
+struct channel_ops {
+	const char *platform; /* "slack" */
+	/* Platform JSON for the outbox. who_may: the policy's approvers, to be mentioned in asks (may be NULL). Golden
+	 * files pin these. */
+	char *(*render_card)(struct channel *c, const struct card *card, struct error *e);
+	char *(*render_ask)(struct channel *c, const struct card *card, const char *const *who_may, struct error *e);
+	char *(*render_text)(struct channel *c, const char *text, struct error *e);
+	outbox_deliver *deliver; /* owner: the channel */
+	/* Groups of a person, fresh enough for a decision ("slack:S012"); done later; on failure none (fail closed). */
+	void (*groups)(struct channel *c, const struct person *p, void (*done)(void *owner, const char *const *groups),
+		       void *owner);
+	/* Routes it wants on the public port; ends with a NULL path. */
+	const struct http_route *(*routes)(struct channel *c);
+	void (*destroy)(struct channel *c);
+	bool buttons_are_links;
+	int64_t spacing_ms; /* between two items of one conversation */
+	int per_minute, per_minute_channel;
+};
+struct channel {
+	const struct channel_ops *ops;
+};
+struct channel_context {
+	struct loop *loop;
+	struct http_client *http;
+	struct store *store;
+	struct approvals *approvals;
+	struct bot_ears ears;
+	enum card_lang lang;
+	struct metrics *metrics;
+};
