@@ -2,7 +2,9 @@
 /* HTTP client on libcurl's multi handle and the one loop: HTTP/2 where the server speaks it, connection reuse,
  * deadlines, cancellation, bodies that arrive in pieces. The callback runs exactly once, on a later turn of the loop,
  * never inside http_send; after http_cancel it never runs. In it the owner may destroy itself and start or cancel
- * calls. TLS is always verified unless the request says otherwise. Loop thread only. */
+ * calls. TLS is always verified unless the request says otherwise. The program must ignore SIGPIPE. A request on a kept
+ * connection that dies before a byte of the answer arrived is sent once more on a new one, whatever its method.
+ * Loop thread only. */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -15,11 +17,13 @@
 struct http_client;
 struct http_call;
 
-/* Who we may connect to: asked for each resolved address, at connect time (security.md 3). false refuses. */
+/* Who we may connect to: asked for each resolved address before connecting to it, and again before each request, since
+ * a kept connection may be another caller's. false refuses. With a proxy the address is the proxy's. host is the URL's,
+ * without brackets. Must not call the client. */
 typedef bool http_egress(void *owner, const char *host, const struct sockaddr *address);
 
-struct http_tls {           /* all borrowed until the call's end; NULL members mean the system's default or none */
-	const char *ca_pem; /* PEM text */
+struct http_tls {                       /* all copied by http_send; NULL members mean the system's default or none */
+	const char *ca_pem;             /* PEM text; trusted instead of the system's authorities */
 	const char *cert_pem, *key_pem; /* client certificate, PEM text */
 	bool no_verify;                 /* only for what an operator allowed by name */
 };
@@ -34,13 +38,16 @@ struct http_request {
 	int64_t connect_timeout_ms; /* 0: 10 s */
 	int64_t idle_timeout_ms;    /* no byte for so long: unreachable; 0: none */
 	size_t max_body_bytes;      /* answers larger than that fail; 0: 16 MiB; ignored when on_data is set */
-	unsigned max_redirects;     /* 0: none followed. Never to another scheme than http(s) */
-	bool http1_only;            /* event hooks of old servers */
+	/* 0: none followed. Only for GET, HEAD and POST, and only to the same origin or from http to https on the
+	 * same host: our headers may carry keys. What is not followed is the answer, with its 3xx. */
+	unsigned max_redirects;
+	bool http1_only; /* event hooks of old servers */
 	bool no_proxy;
 	const char *proxy;   /* overrides the environment's */
 	http_egress *egress; /* NULL: everywhere */
 	void *egress_owner;
-	/* For streams: called for each piece as it arrives, status already known; false aborts the call. */
+	/* For streams: called for each piece as it arrives, status already known; false aborts the call
+	 * (RC_INVALID). It may send and cancel calls, also this one, and destroy the client. */
 	bool (*on_data)(void *owner, int status, const char *data, size_t len);
 	void *on_data_owner;
 };
@@ -50,9 +57,10 @@ struct http_answer {
 	size_t len;
 	struct http_call *call; /* for http_answer_header */
 };
-/* r is RC_OK whenever an HTTP status arrived, whatever it is; otherwise RC_UNREACHABLE (network, TLS, time-out),
- * RC_REFUSED (egress), RC_INVALID (URL), RC_EXHAUSTED (body too large, memory); why says more, never with a query
- * string, user name or password of the URL in it. */
+/* r is RC_OK whenever a whole answer arrived, whatever its status; otherwise RC_UNREACHABLE (network, TLS, time-out,
+ * cut in the middle), RC_REFUSED (egress), RC_INVALID (URL, header, certificate, on_data said false), RC_EXHAUSTED
+ * (answer too large, memory), and why says more: of the URL only "GET https://host:port", because paths and queries of
+ * webhooks are secrets. answer and why are never NULL; after a failure status is 0 and body "". */
 typedef void http_done(void *owner, enum result r, const struct http_answer *answer, const struct error *why);
 
 MUST_CHECK enum result http_client_create(struct loop *l, const char *user_agent, struct http_client **ret,
