@@ -33,7 +33,7 @@ class FakeSlack(SlackSender, HttpFake):
         self.bot_token = bot_token
         self.app_token = app_token
         self.signing_secret = signing_secret
-        self.workspace = Workspace()
+        self.workspace = Workspace(lock=self.changed)
         self.api = WebApi(self.workspace, self.complain, self.notify)
         self.api.tokens = {bot_token: "bot", app_token: "app"}
 

@@ -420,7 +420,7 @@ def get_upload_url(api, args):
     if not length.isdigit() or int(length) == 0:
         refuse_arguments("must be a positive integer", "/length")
     file = File(api.workspace.new_id("F"), name, int(length), f"/upload/v1/{secrets.token_urlsafe(24)}",
-                args.get("alt_txt", ""))
+                args.get("alt_txt") or args.get("alt_text") or "")
     api.workspace.files[file.id] = file
     return {"upload_url": api.base_url + file.path, "file_id": file.id}
 

@@ -2,7 +2,6 @@
 
 import copy
 import secrets
-import threading
 import time
 from dataclasses import dataclass, field
 
@@ -160,9 +159,12 @@ class File:
 
 
 class Workspace:
-    """State and its bookkeeping; who may do what is the business of slack_api.py."""
+    """State and its bookkeeping; who may do what is the business of slack_api.py.
 
-    def __init__(self, team_id="T01", domain="acme"):
+    `lock` is the fake's one reentrant lock, so that waiting, complaining and changing cannot deadlock.
+    """
+
+    def __init__(self, lock, team_id="T01", domain="acme"):
         self.team_id = team_id
         self.domain = domain
         self.app_id = "A01"
@@ -177,7 +179,7 @@ class Workspace:
         self.files = {}
         self.ahead = 0.0
         self.file_processing = 0.0
-        self.lock = threading.RLock()
+        self.lock = lock
         self.serial = 0
         self.add_user(self.bot_user, "gatekeeper", is_bot=True)
 
