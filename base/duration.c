@@ -154,10 +154,9 @@ void duration_human(int64_t ms, char buf[32])
 	while (s < steps[i].seconds)
 		i++;
 	uint64_t first = s / steps[i].seconds;
-	uint64_t second = steps[i].seconds > 1 ? s % steps[i].seconds / steps[i + 1].seconds : 0;
+	unsigned second = steps[i].seconds > 1 ? (unsigned)(s % steps[i].seconds / steps[i + 1].seconds) : 0;
 	if (second)
-		snprintf(buf, 32, "%s%" PRIu64 "%s%" PRIu64 "%s", sign, first, steps[i].name, second,
-			 steps[i + 1].name);
+		snprintf(buf, 32, "%s%" PRIu64 "%s%u%s", sign, first, steps[i].name, second, steps[i + 1].name);
 	else
 		snprintf(buf, 32, "%s%" PRIu64 "%s", sign, first, steps[i].name);
 }
