@@ -164,6 +164,10 @@ static size_t header_arrived(char *line, size_t size, size_t n, void *owner)
 	call->header_bytes += size * n;
 	if (call->header_bytes > MAX_HEADER_BYTES)
 		return 0;
+	if (size * n > 5 && memcmp(line, "HTTP/", 5) == 0)
+		call->head_over = false; /* after a 100 or a redirect comes another head; a trailer is none */
+	else if (*line == '\r' || *line == '\n')
+		call->head_over = true;
 	call->not_followed = !location_is_followed(call, line, size * n);
 	return call->not_followed ? 0 : size * n;
 }
@@ -447,8 +451,8 @@ void http_call_judge(struct http_call *call, CURLcode code)
 {
 	call->status = status_now(call);
 	call->result = judge(call, code);
-	if (call->result == RC_OK && call->status == 0)
-		call->result = fail(call, RC_UNREACHABLE, "no HTTP status");
+	if (call->result == RC_OK && !call->not_followed && (call->status == 0 || !call->head_over))
+		call->result = fail(call, RC_UNREACHABLE, "the answer was cut in its headers");
 }
 
 void http_call_destroy(struct http_call *call)

@@ -41,6 +41,7 @@ struct http_call {
 	curl_off_t uploaded;
 
 	size_t header_bytes;
+	bool head_over; /* its empty line has arrived: curl takes a head that is cut for an answer */
 	struct strbuf body;
 	bool refused;      /* by the egress policy, an address at least */
 	bool not_followed; /* a redirect that the rules do not follow: the answer ends at its Location */
