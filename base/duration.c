@@ -125,9 +125,9 @@ void duration_print(int64_t ms, char buf[32])
 	}
 	char point[8] = "";
 	if (fraction) {
-		int len = snprintf(point, sizeof point, ".%03u", (unsigned)fraction);
-		while (point[len - 1] == '0')
-			point[--len] = '\0';
+		snprintf(point, sizeof point, ".%03u", (unsigned)fraction);
+		for (size_t i = 3; point[i] == '0'; i--)
+			point[i] = '\0';
 	}
 	if (s < 60)
 		snprintf(buf, 32, "%s%" PRIu64 "%ss", sign, s, point);
