@@ -1,0 +1,298 @@
+#include "controller/engine/runner.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "base/text.h"
+
+/* ---- interests: which objects wake this canary ---- */
+
+static struct interest *interest_find(struct engine *g, enum kind kind, const char *ns, const char *name, bool make)
+{
+	char key[600];
+	int n = snprintf(key, sizeof key, "%d/%s/%s", (int)kind, ns, name);
+	if (n < 0 || (size_t)n >= sizeof key)
+		return NULL;
+	struct interest *i;
+	HASH_FIND(hh, g->interests, key, (size_t)n, i);
+	if (i || !make)
+		return i;
+	i = calloc(1, sizeof *i);
+	if (!i)
+		return NULL;
+	*i = (struct interest){ .kind = kind, .key = dup_text(key), .ns = dup_text(ns), .name = dup_text(name) };
+	if (!i->key || !i->ns || !i->name) {
+		free(i->key);
+		free(i->ns);
+		free(i->name);
+		free(i);
+		return NULL;
+	}
+	HASH_ADD_KEYPTR(hh, g->interests, i->key, (size_t)n, i);
+	return i;
+}
+
+static void interest_drop(struct runner *r, struct interest *i)
+{
+	for (size_t k = 0; k < i->count; k++)
+		if (i->runners[k] == r) {
+			i->runners[k] = i->runners[--i->count];
+			break;
+		}
+	cluster_unwant(r->engine->o.cluster, i->kind, i->ns, i->name);
+	if (i->count)
+		return;
+	HASH_DEL(r->engine->interests, i);
+	free(i->runners);
+	free(i->key);
+	free(i->ns);
+	free(i->name);
+	free(i);
+}
+
+static bool grow(void **at, size_t *cap, size_t count, size_t size)
+{
+	if (count < *cap)
+		return true;
+	size_t bigger = *cap ? *cap * 2 : 4;
+	void *moved = reallocarray(*at, bigger, size);
+	if (!moved)
+		return false;
+	*at = moved;
+	*cap = bigger;
+	return true;
+}
+
+static void want_one(void *owner, enum kind kind, const char *ns, const char *name)
+{
+	struct runner *r = owner;
+	if (text_empty(ns) || text_empty(name))
+		return;
+	for (size_t k = 0; k < r->interest_count; k++)
+		if (r->interests[k]->kind == kind && text_eq(r->interests[k]->name, name) &&
+		    text_eq(r->interests[k]->ns, ns))
+			return;
+	struct interest *i = interest_find(r->engine, kind, ns, name, true);
+	if (!i || !grow((void **)&i->runners, &i->cap, i->count, sizeof(struct runner *)) ||
+	    !grow((void **)&r->interests, &r->interest_cap, r->interest_count, sizeof(struct interest *)))
+		return;
+	i->runners[i->count++] = r;
+	r->interests[r->interest_count++] = i;
+	cluster_want(r->engine->o.cluster, kind, ns, name);
+}
+
+void runner_want(struct runner *r)
+{
+	struct arena *a = arena_create(TICK_ARENA_BYTES);
+	if (!a || !r->canary) {
+		arena_destroy(a);
+		return;
+	}
+	struct plan p;
+	plan_begin(r, r->canary, a, &p);
+	const struct target *t = target_find(r->canary->target.kind);
+	const struct router *router =
+		router_find(text_empty(r->canary->provider) ? p.options->provider : r->canary->provider);
+	if (t)
+		t->wants(&p, want_one, r);
+	if (router)
+		router->wants(&p, want_one, r);
+	const struct analysis *an = &r->canary->analysis;
+	for (size_t i = 0; i < an->metric_count; i++) {
+		const struct object_ref *ref = &an->metrics[i].template_ref;
+		if (!text_empty(ref->name))
+			want_one(r, KIND_METRIC_TEMPLATE, text_empty(ref->ns) ? r->ns : ref->ns, ref->name);
+	}
+	arena_destroy(a);
+}
+
+static void drop_interests(struct runner *r)
+{
+	while (r->interest_count)
+		interest_drop(r, r->interests[--r->interest_count]);
+	free(r->interests);
+	r->interests = NULL;
+	r->interest_cap = 0;
+}
+
+/* ---- life ---- */
+
+const struct canary *runner_canary(const struct runner *r)
+{
+	if (r->invalid)
+		return NULL;
+	return r->canary ? r->canary : r->tick ? r->tick->canary : NULL;
+}
+
+static void say_invalid(struct runner *r, const struct object *o)
+{
+	if (r->invalid_said)
+		return;
+	r->invalid_said = true;
+	log_warn("canary_invalid", "canary=%s why=%s", r->key, r->invalid);
+	struct cluster_event ev = { .ns = r->ns,
+				    .name = r->name,
+				    .uid = r->uid,
+				    .api_version = "flagger.app/v1beta1",
+				    .kind = "Canary",
+				    .resource_version = o->resource_version,
+				    .warning = true,
+				    .reason = "Synced",
+				    .message = r->invalid };
+	if (cluster_leading(r->engine->o.cluster))
+		(void)cluster_record(r->engine->o.cluster, &ev, NULL, NULL);
+}
+
+/* A condition on the object itself, so that "kubectl describe" says what is wrong; once for each text. */
+static void mark_invalid(struct runner *r, const struct object *o, const cJSON *object)
+{
+	const char *said = json_text(object, "status.rollcall.invalid", "");
+	if (!cluster_leading(r->engine->o.cluster) || text_eq(said, r->invalid))
+		return;
+	CLEANUP(json_delete_p) cJSON *patch = cJSON_CreateObject();
+	char now[32];
+	wall_print(loop_wall(r->engine->o.loop), now);
+	cJSON *condition = cJSON_CreateObject();
+	cJSON *list = cJSON_CreateArray();
+	if (!patch || !condition || !list)
+		return;
+	(void)json_put_text(condition, "type", "Promoted");
+	(void)json_put_text(condition, "status", "False");
+	(void)json_put_text(condition, "reason", "Invalid");
+	(void)json_put_text(condition, "message", r->invalid);
+	(void)json_put_text(condition, "lastUpdateTime", now);
+	(void)json_put_text(condition, "lastTransitionTime", now);
+	cJSON_AddItemToArray(list, condition);
+	(void)json_put_text(patch, "metadata.resourceVersion", o->resource_version);
+	(void)json_put(patch, "status.conditions", list);
+	(void)json_put_text(patch, "status.rollcall.invalid", r->invalid);
+	(void)json_put_text(patch, "status.phase", json_text(object, "status.phase", ""));
+	(void)json_put_int(patch, "status.failedChecks", json_int(object, "status.failedChecks", 0));
+	(void)json_put_int(patch, "status.canaryWeight", json_int(object, "status.canaryWeight", 0));
+	(void)json_put_int(patch, "status.iterations", json_int(object, "status.iterations", 0));
+	CLEANUP(free_p) char *body = json_print(patch);
+	if (!body)
+		return;
+	struct write w = { .verb = WRITE_PATCH,
+			   .kind = KIND_CANARY,
+			   .ns = r->ns,
+			   .name = r->name,
+			   .body = body,
+			   .subresource = "status" };
+	(void)cluster_write(r->engine->o.cluster, &w, NULL, NULL);
+}
+
+void runner_update(struct runner *r, const struct object *o)
+{
+	CLEANUP(json_delete_p) cJSON *object = NULL;
+	struct canary *fresh = NULL;
+	struct error e = { .code = RC_OK };
+	if (json_parse(o->json, o->json_len, &object, &e) == RC_OK && canary_parse(object, &fresh, &e) == RC_OK) {
+		canary_free(r->canary);
+		r->canary = fresh;
+		set_text(&r->invalid, NULL);
+		r->invalid_said = false;
+		runner_want(r);
+		return;
+	}
+	if (!text_eq(r->invalid, e.text))
+		r->invalid_said = false;
+	set_text(&r->invalid, e.text);
+	/* The rollout stays where it is: traffic keeps flowing as the last good version left it. */
+	canary_free(r->canary);
+	r->canary = NULL;
+	say_invalid(r, o);
+	if (object)
+		mark_invalid(r, o, object);
+	runner_show(r, NEWS_CHANGED, "", false, 0, NULL);
+}
+
+static void tick_now(void *owner)
+{
+	struct runner *r = owner;
+	if (r->tick)
+		r->again = true;
+	else
+		tick_begin(r);
+}
+
+void runner_wake(struct runner *r)
+{
+	loop_defer(r->engine->o.loop, &r->soon, tick_now, r);
+}
+
+static void count_canaries(struct engine *g, const char *ns)
+{
+	double n = 0;
+	struct runner *r, *next;
+	HASH_ITER(hh, g->by_name, r, next)
+	{
+		n += text_eq(r->ns, ns);
+	}
+	metric_set(g->total, n, ns);
+}
+
+struct runner *runner_create(struct engine *g, const struct object *o)
+{
+	struct runner *r = calloc(1, sizeof *r);
+	size_t len = strlen(o->ns) + strlen(o->name) + 2;
+	if (!r)
+		return NULL;
+	*r = (struct runner){ .engine = g,
+			      .ns = dup_text(o->ns),
+			      .name = dup_text(o->name),
+			      .uid = dup_text(o->uid),
+			      .key = malloc(len),
+			      .counted_ms = -1,
+			      .retry_ms = RETRY_FIRST_MS };
+	if (!r->ns || !r->name || !r->uid || !r->key) {
+		log_error("no_memory", "canary=%s/%s", o->ns, o->name);
+		free(r->ns);
+		free(r->name);
+		free(r->uid);
+		free(r->key);
+		free(r);
+		return NULL;
+	}
+	(void)snprintf(r->key, len, "%s/%s", r->ns, r->name);
+	HASH_ADD_KEYPTR(hh, g->by_name, r->key, strlen(r->key), r);
+	HASH_ADD_KEYPTR(hu, g->by_uid, r->uid, strlen(r->uid), r);
+	count_canaries(g, r->ns);
+	runner_update(r, o);
+	return r;
+}
+
+void runner_destroy(struct runner *r)
+{
+	if (!r)
+		return;
+	timer_stop(&r->wake);
+	loop_defer_cancel(&r->soon);
+	tick_destroy(r->tick);
+	drop_interests(r);
+	HASH_DELETE(hh, r->engine->by_name, r);
+	HASH_DELETE(hu, r->engine->by_uid, r);
+	count_canaries(r->engine, r->ns);
+	canary_free(r->canary);
+	char *const owned[] = { r->ns,
+				r->name,
+				r->uid,
+				r->key,
+				r->invalid,
+				r->chatter,
+				r->gate_policy,
+				r->gate_name,
+				r->next,
+				r->message,
+				r->seen.target_images,
+				r->seen.source_images,
+				r->seen.identity,
+				r->seen.requested_by };
+	for (size_t i = 0; i < sizeof owned / sizeof *owned; i++)
+		free(owned[i]);
+	free(r->checks);
+	free(r);
+}
