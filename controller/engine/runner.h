@@ -106,6 +106,7 @@ void runner_destroy(struct runner *r);
 void runner_update(struct runner *r, const struct object *o); /* the Canary object changed */
 void runner_wake(struct runner *r);                           /* a tick soon */
 void runner_want(struct runner *r);                           /* brings interests up to date */
+const struct canary *runner_canary(const struct runner *r);   /* NULL while it cannot be used */
 
 /* ---- tick.c ---- */
 struct tick {
