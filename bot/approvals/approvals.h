@@ -13,8 +13,8 @@ struct metrics;
 
 #define REQUEST_STATES(X)                                                                                              \
 	X(OPEN, "open")                                                                                                \
-	X(APPROVED, "approved") X(REJECTED, "rejected") X(SUPERSEDED, "superseded") X(EXPIRED, "expired")              \
-		X(CANCELLED, "cancelled")
+	X(APPROVED, "approved")                                                                                        \
+	X(REJECTED, "rejected") X(SUPERSEDED, "superseded") X(EXPIRED, "expired") X(CANCELLED, "cancelled")
 #define X(id, name) REQ_##id,
 enum req_state { REQUEST_STATES(X) REQ_STATE_COUNT };
 #undef X
@@ -54,6 +54,10 @@ MUST_CHECK enum result approvals_create(const struct approvals_options *o, struc
 void approvals_destroy(struct approvals *a);
 void approvals_set_engine(struct approvals *a, struct engine *g);
 void approvals_listen(struct approvals *a, approval_listener *cb, void *owner);
+/* Called while the transaction of a change is being built, with the state that it leads to: what is put into tx (outbox
+ * rows) commits together with the vote and its audit row, or not at all. */
+typedef void approval_recorder(void *owner, struct store_tx *tx, enum approval_news news, const struct approval *after);
+void approvals_record(struct approvals *a, approval_recorder *cb, void *owner);
 /* The seam of the engine: owner is the approvals. */
 struct gatekeeper approvals_gatekeeper(struct approvals *a);
 
