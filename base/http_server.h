@@ -1,7 +1,7 @@
 #pragma once
-/* HTTP/1.1 server on libwebsockets and the one loop. Every request is judged before a byte of body is read, as the
- * table of security.md section 1 says, because the library alone is too lenient: ambiguous framing is refused and
- * answered. Errors are answered as {"error":"...","hint":"..."} JSON. Loop thread only. */
+/* HTTP/1.1 server on the one loop. Every request of every connection is judged (base/http_judge.h) before a byte of its
+ * body is read: ambiguous framing is refused and answered. Bodies have a Content-Length or are not accepted. Errors are
+ * answered as {"error":"...","hint":"..."} JSON. Loop thread only. */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -40,15 +40,21 @@ struct http_server_options {
 	int64_t body_timeout_ms;           /* 0: 10 s */
 	int64_t idle_timeout_ms;           /* 0: 75 s */
 	size_t max_header_bytes;           /* 0: 16 KiB */
+	bool limit_loopback;               /* loopback peers are not exempt from the per-peer limit */
 };
 
-/* routes is copied (strings borrowed for the server's life); ends with a NULL path. */
+/* The first route that fits by path and method is taken. routes is copied (strings borrowed for the server's life);
+ * ends with a NULL path. */
 MUST_CHECK enum result http_server_create(struct loop *l, const struct http_server_options *o,
 					  const struct http_route *routes, struct http_server **ret, struct error *e);
 /* Stops listening; open exchanges are given grace_ms to be answered, then closed; closed(owner) runs when all is gone
  * and the server has been freed. */
 void http_server_close(struct http_server *s, int64_t grace_ms, loop_fn *closed, void *owner);
 int http_server_port(const struct http_server *s);
+/* Reads the certificate and its key again; connections that are open keep the old one. On failure all stays as it was.
+ */
+MUST_CHECK enum result http_server_reload_tls(struct http_server *s, const char *cert_file, const char *key_file,
+					      struct error *e);
 
 const char *http_method(const struct http_exchange *x);
 const char *http_path(const struct http_exchange *x);                    /* decoded, no query */
