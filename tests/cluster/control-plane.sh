@@ -2,8 +2,9 @@
 # Builds kube-apiserver and kube-controller-manager from Debian's own `kubernetes` source package, once,
 # and prints the folder that holds them. The cluster tests run against these two and Debian's etcd.
 #
+# Usage:   control-plane.sh [--if-built]    (--if-built: say where it is, but build nothing)
 # Result:  ${ROLLCALL_CACHE:-$HOME/.cache/rollcall}/control-plane-<version>/
-# Exit:    0 built or already there, 77 this machine's distribution has no such package, 1 the build failed.
+# Exit:    0 built or already there, 77 this machine cannot have it (or --if-built and it is not there), 1 failed.
 # Progress goes to standard error; standard output is the folder and nothing else.
 set -eu
 umask 022
@@ -30,50 +31,79 @@ complete() {
 
 # ---- packages ---------------------------------------------------------------
 
-# The machine's own apt sources, as deb-src, in either of apt's two formats and in a folder of our own:
+# The machine's own apt sources with their deb-src side, in either of apt's two formats and in a folder of our own:
 # nothing under /etc changes, and whatever mirror the machine uses is the one that is asked.
-write_source_lists() {
+write_own_lists() {
 	mkdir -p "$work/apt/parts" "$work/apt/lists/partial" "$work/apt/cache/archives/partial"
 	for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
 		[ -f "$file" ] || continue
-		sed -n 's/^[[:space:]]*deb[[:space:]]/deb-src /p' "$file" >>"$work/apt/parts/machine.list"
+		sed -n 's/^[[:space:]]*deb[[:space:]]\(.*\)/deb \1\ndeb-src \1/p' "$file" >>"$work/apt/parts/machine.list"
 	done
 	for file in /etc/apt/sources.list.d/*.sources; do
 		[ -f "$file" ] || continue
-		sed 's/^[Tt]ypes:.*/Types: deb-src/' "$file" >"$work/apt/parts/$(basename "$file")"
+		sed 's/^[Tt][Yy][Pp][Ee][Ss]:.*/Types: deb deb-src/' "$file" >"$work/apt/parts/$(basename "$file")"
 	done
 }
 
-apt_source() {
-	apt-get -q -o Dir::Etc::sourcelist=/dev/null -o Dir::Etc::sourceparts="$work/apt/parts" \
+# apt-get or apt-cache, over those lists alone.
+with_own_lists() {
+	tool=$1
+	shift
+	"$tool" -q -o Dir::Etc::sourcelist=/dev/null -o Dir::Etc::sourceparts="$work/apt/parts" \
 		-o Dir::State::lists="$work/apt/lists" -o Dir::Cache="$work/apt/cache" -o APT::Sandbox::User=root "$@"
 }
 
-install_tools() {
+# Before anything is installed: a machine without the package is left as it was.
+find_source() {
+	write_own_lists
+	# A source that has no deb-src side spoils the exit code but not the other sources.
+	updated=yes
+	with_own_lists apt-get update >&2 || updated=no
+	source_version=$(with_own_lists apt-cache showsrc --only-source kubernetes 2>/dev/null |
+		sed -n 's/^Version: //p' | grep -F "really$version-" | sort -V | tail -n 1) || :
+	[ -n "$source_version" ] && return
+	[ "$updated" = yes ] || fail "apt cannot read this machine's package sources"
+	unsupported "no source package kubernetes $version in this machine's apt sources"
+}
+
+install() {
 	missing=
-	for package in golang-go etcd-server rsync dpkg-dev; do
+	for package in "$@"; do
 		dpkg-query -W -f '${Status}\n' "$package" 2>/dev/null | grep -q ' installed$' || missing="$missing $package"
 	done
-	[ -z "$missing" ] && return
+	[ -n "$missing" ] || return 0
 	say "installing$missing"
-	as_root apt-get -q update >&2
+	as_root apt-get -q update >&2 || say "apt-get update failed, trying with the lists there are"
 	# shellcheck disable=SC2086 # one word for each package
-	as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install $missing >&2
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install $missing >&2 ||
+		fail "cannot install$missing"
 }
 
 fetch_source() {
-	write_source_lists
-	apt_source update >&2 || fail "apt cannot read the source package lists"
-	full=$(apt-cache -o Dir::Etc::sourcelist=/dev/null -o Dir::Etc::sourceparts="$work/apt/parts" \
-		-o Dir::State::lists="$work/apt/lists" -o Dir::Cache="$work/apt/cache" showsrc --only-source kubernetes 2>/dev/null |
-		sed -n 's/^Version: //p' | grep "really$version-" | sort -V | tail -n 1) || :
-	[ -n "$full" ] || unsupported "no source package kubernetes $version in this machine's apt sources"
-	say "fetching the source package kubernetes $full"
-	(cd "$work" && apt_source --download-only source "kubernetes=$full" >&2) || fail "cannot fetch the source package"
+	say "fetching the source package kubernetes $source_version"
+	(cd "$work" && with_own_lists apt-get --download-only source "kubernetes=$source_version" >&2) ||
+		fail "cannot fetch the source package"
 	mkdir -p "$work/go/src/k8s.io"
+	# apt has checked what it fetched against the signed lists; the maintainer's own signature adds nothing here
 	(cd "$work" && dpkg-source --no-check -x kubernetes_*.dsc go/src/k8s.io/kubernetes >"$work/unpack.log" 2>&1) ||
 		{ cat "$work/unpack.log" >&2; fail "cannot unpack the source package"; }
 	rm -f "$work"/kubernetes_*
+}
+
+# The vendored reflect2 reaches into the runtime in a way that Go 1.18 changed: the API server crashes as soon as it
+# walks a custom resource. Debian packages the release that knows both.
+replace_reflect2() {
+	say "replacing the vendored reflect2"
+	mkdir "$work/reflect2"
+	(cd "$work/reflect2" && with_own_lists apt-get download golang-github-modern-go-reflect2-dev >&2 &&
+		dpkg-deb -x golang-github-modern-go-reflect2-dev_*.deb .) || fail "cannot fetch golang-github-modern-go-reflect2-dev"
+	packaged=$work/reflect2/usr/share/gocode/src/github.com/modern-go/reflect2
+	vendored=$work/go/src/k8s.io/kubernetes/vendor/github.com/modern-go/reflect2
+	rm -rf "$vendored"
+	mkdir "$vendored"
+	for file in "$packaged"/*.go "$packaged"/*.s; do
+		case $file in *_test.go | *'*'*) ;; *) cp "$file" "$vendored" ;; esac
+	done
 }
 
 # ---- build, in the unpacked tree ---------------------------------------------
@@ -119,20 +149,21 @@ build() {
 
 # ---- main ---------------------------------------------------------------------
 
-if complete "$target"; then
+deliver_if_complete() {
+	complete "$target" || return 0
+	command -v etcd >/dev/null || [ -x /usr/sbin/etcd ] || install etcd-server
 	echo "$target"
 	exit 0
-fi
+}
 
+deliver_if_complete
+[ "${1:-}" != --if-built ] || unsupported "not built; run tests/cluster/control-plane.sh"
 command -v apt-get >/dev/null || unsupported "this machine has no apt"
 mkdir -p "$cache"
 # Two suites that start at once must not build twice; the lock goes with the process, however it ends.
 exec 9>"$cache/control-plane.lock"
 flock 9
-if complete "$target"; then
-	echo "$target"
-	exit 0
-fi
+deliver_if_complete
 
 # What an earlier run that was killed left behind: nobody else can be building now.
 rm -rf "$cache"/control-plane-build.*
@@ -140,13 +171,16 @@ work=$(mktemp -d "$cache/control-plane-build.XXXXXX")
 trap forget_work EXIT
 trap 'exit 1' HUP INT TERM
 
-install_tools
-fetch_source
+find_source
+install dpkg-dev golang-go
 [ -x "$go" ] || unsupported "the package golang-go of this machine is not Go 1.19"
+fetch_source
+replace_reflect2
 export GOPATH="$work/go" GOCACHE="$work/go-cache" GOTMPDIR="$work" GO111MODULE=off CGO_ENABLED=0 GOFLAGS=
 build
 
 rm -rf "$target"
 mv "$work/bin" "$target"
 say "built in $target"
-echo "$target"
+deliver_if_complete
+fail "the binaries are gone from $target"
