@@ -68,8 +68,9 @@ struct analysis {
 	size_t metric_count;
 	const struct alert_ref *alerts;
 	size_t alert_count;
-	const struct header_match *match;
+	const struct header_match *match; /* of all entries in their order, by header name within one */
 	size_t match_count;
+	bool has_match; /* spec.analysis.match is not empty, even when it names no header */
 	/* the extension */
 	int canary_replicas, max_replicas /* 0: replicas of the target */, canary_weight, step_replicas;
 };
@@ -108,6 +109,14 @@ struct own_status {
 	bool source_at_promoted;           /* extension: the source carries the promoted template */
 	bool returning;                    /* extension: a new revision waits until the source has the traffic back */
 	const char *failed_why;            /* text of the last failure; "" */
+	int run;                           /* rollouts begun: part of keys, so that a second run is said again */
+	enum hook_type gate;               /* gate at which Progressing stands; 0 (HOOK_ROLLOUT): at none */
+	bool skip_gates;                   /* verb promote with override_gates */
+	int max_replicas;                  /* extension: the whole, as found at the beginning */
+	int next_weight;                   /* extension: decided, its pods are awaited; 0 none */
+	bool target_serves;                /* extension: the apex leads to the target */
+	bool falling_back; /* extension: rolled back, the source is awaited before it takes the traffic */
+	int leaving;       /* Terminating: how far (core/leave.c) */
 	struct wall_ms started_at, changed_at; /* 0 unknown */
 	struct request_done request;
 };
@@ -121,6 +130,8 @@ struct canary_status {
 	bool has_condition;
 	const char *condition_status, *condition_reason, *condition_message;
 	struct wall_ms condition_updated, condition_changed;
+	/* "name=value", "" when absent */
+	const char *session_cookie, *previous_session_cookie, *primary_session_cookie;
 	struct own_status own;
 };
 /* A verb somebody asked for: annotation rollcall.dev/request (core.md, "A request"). */
@@ -179,8 +190,9 @@ void findings_finish(struct findings *f);
 MUST_CHECK enum result canary_check(const cJSON *object, const struct yaml_doc *doc, struct findings *f,
 				    struct error *e);
 
-/* The status as the API wants it: the whole "status" object, with every field of Flagger's that must be present. NULL:
- * no memory. The caller owns it. */
+/* The status as the API wants it: the whole "status" object, with every field of Flagger's that must be present. What
+ * is at its default is left out, so write it whole or as a diff. NULL strings count as "". Flagger's times are cut to
+ * seconds, ours keep milliseconds. NULL: no memory. The caller owns it. */
 cJSON *canary_status_print(const struct canary_status *s);
 /* Condition "Promoted" of a phase (flagger-controller.md 1.6); kind: targetRef.kind. */
 void phase_condition(enum phase p, const char *kind, struct arena *a, const char **ret_status,
