@@ -23,6 +23,7 @@ struct store_tx {
 	bool unbuilt; /* refused before it ran: only delivered */
 	struct error why;
 	bool sick;  /* failed with an error of disk or file */
+	bool wrote; /* changed a row at least */
 	char *json; /* owned: the rows of a reading */
 };
 
