@@ -1,0 +1,40 @@
+#include "controller/routers/none.h"
+
+static void none_wants(const struct plan *p,
+		       void (*want)(void *owner, enum kind kind, const char *ns, const char *name), void *owner)
+{
+	(void)p;
+	(void)want;
+	(void)owner;
+}
+
+static enum result none_observe(const struct plan *p, struct observed *o, struct error *e)
+{
+	(void)e;
+	o->router_objects = SHAPE_AS_WANTED;
+	bool canary = p->canary->status.iterations > 0;
+	o->routes = (struct routes){ .primary = canary ? 0 : 100, .canary = canary ? 100 : 0 };
+	return RC_OK;
+}
+
+static enum result none_do(struct plan *p, struct error *e)
+{
+	(void)p;
+	(void)e;
+	return RC_OK;
+}
+
+static enum result none_set(struct plan *p, const struct routes *r, struct error *e)
+{
+	(void)r;
+	return none_do(p, e);
+}
+
+const struct router router_none = {
+	.provider = "kubernetes",
+	.wants = none_wants,
+	.observe = none_observe,
+	.ensure = none_do,
+	.set = none_set,
+	.finalize = none_do,
+};

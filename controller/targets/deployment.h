@@ -1,0 +1,34 @@
+#pragma once
+/* Deployment targets (flagger-controller.md 4.2, 4.6-4.8) and what they share with the files beside this one. */
+#include <cjson/cJSON.h>
+
+#include "controller/targets/target.h"
+
+extern const struct target target_deployment;
+
+/* The label that tells primary pods from the target's: the first of the selector labels that the target selects by
+ * (4.1). */
+struct selector_label {
+	const char *key, *value; /* of the target's pods */
+	const char *primary;     /* value of the source's pods */
+};
+MUST_CHECK enum result selector_label_find(const struct plan *p, const cJSON *target, struct selector_label *ret,
+					   struct error *e);
+
+/* ---- template.c: the pod template of the primary, from the target's and back ---- */
+/* The target's template as the primary carries it, without a flagger-id. NULL: no memory. */
+cJSON *template_for_primary(const struct plan *p, const cJSON *target, const struct selector_label *l);
+/* The other way round. */
+cJSON *template_for_target(const struct plan *p, const cJSON *source, const struct selector_label *l);
+/* The template without the parts that we add, for comparison. NULL: no memory. */
+cJSON *template_bare(const cJSON *template_);
+const char *template_images(const cJSON *template_, struct arena *a);
+
+/* ---- services.c (flagger-controller.md 5) ---- */
+void services_observe(const struct plan *p, const cJSON *target, const struct selector_label *l, struct observed *o);
+MUST_CHECK enum result service_effect(struct plan *p, enum effect_kind kind, const cJSON *target,
+				      const struct selector_label *l, struct error *e);
+
+/* ---- giveback.c: finalizer and the end of a Canary ---- */
+bool giveback_leftovers(const struct plan *p);
+MUST_CHECK enum result giveback_effect(struct plan *p, enum effect_kind kind, struct error *e);

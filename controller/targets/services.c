@@ -1,0 +1,418 @@
+/* The three Services (flagger-controller.md 5): which pods they select, and giving a user's own back. */
+#include <string.h>
+
+#include "base/json.h"
+#include "base/text.h"
+#include "controller/targets/deployment.h"
+
+#define ORIGINAL_PATH "metadata.annotations.rollcall\\.dev/original"
+
+static const char *const toolkit_annotations[][2] = {
+	{ "kustomize.toolkit.fluxcd.io/reconcile", "disabled" },
+	{ "helm.toolkit.fluxcd.io/driftDetection", "disabled" },
+};
+
+enum role { ROLE_APEX, ROLE_PRIMARY, ROLE_CANARY };
+struct wanted_service {
+	const char *name;
+	enum side side; /* whose pods */
+	const struct metadata_pair *metadata;
+};
+
+static struct wanted_service wanted_of(const struct plan *p, enum role role, enum side side)
+{
+	const struct service_spec *s = &p->canary->service;
+	switch (role) {
+	case ROLE_PRIMARY:
+		return (struct wanted_service){ arena_printf(p->arena, "%s-primary", s->name), side, &s->primary };
+	case ROLE_CANARY:
+		return (struct wanted_service){ arena_printf(p->arena, "%s-canary", s->name), side, &s->canary };
+	case ROLE_APEX:
+		break;
+	}
+	return (struct wanted_service){ s->name, side, &s->apex };
+}
+
+/* Keys named by an annotation of the extension, with the values of that side's pods. */
+static cJSON *selector_by_keys(const char *const *keys, const cJSON *workload)
+{
+	cJSON *s = cJSON_CreateObject();
+	const cJSON *labels = json_at(workload, "spec.template.metadata.labels");
+	for (; s && *keys; keys++) {
+		const cJSON *v = cJSON_GetObjectItemCaseSensitive(labels, *keys);
+		if (cJSON_IsString(v))
+			cJSON_AddStringToObject(s, *keys, v->valuestring);
+	}
+	if (s && s->child)
+		return s;
+	cJSON_Delete(s);
+	return NULL;
+}
+
+/* The selector of one side's pods: the selector label, or the labels that the extension names. NULL: no memory. */
+static cJSON *selector_of(const struct plan *p, enum side side, const cJSON *target, const struct selector_label *l)
+{
+	const struct canary *c = p->canary;
+	CLEANUP(json_delete_p) cJSON *source = plan_tree(p, KIND_DEPLOYMENT, c->ns, c->source_name);
+	const cJSON *workload = side == SIDE_TARGET ? target : source;
+	if (c->extension && c->distinguish_labels && *c->distinguish_labels && workload) {
+		cJSON *named = selector_by_keys(c->distinguish_labels, workload);
+		if (named)
+			return named;
+	}
+	cJSON *s = cJSON_CreateObject();
+	const char *value = side == SIDE_TARGET ? l->value : l->primary;
+	if (side == SIDE_SOURCE && !text_empty(c->source.name)) {
+		/* An existing stable Deployment keeps its own labels. */
+		const cJSON *own = json_at(source, "spec.selector.matchLabels");
+		cJSON_Delete(s);
+		return own ? cJSON_Duplicate(own, true) : NULL;
+	}
+	if (s && !cJSON_AddStringToObject(s, l->key, value)) {
+		cJSON_Delete(s);
+		return NULL;
+	}
+	return s;
+}
+
+/* ---- ports (5.1, 5.2) ---- */
+
+static bool is_main_port(const struct service_spec *s, const cJSON *container_port)
+{
+	int number = (int)json_int(container_port, "containerPort", 0);
+	if (!s->target_port_is_number)
+		return text_eq(json_text(container_port, "name", ""), s->target_port);
+	char text[16];
+	(void)snprintf(text, sizeof text, "%d", number);
+	return text_eq(text, s->target_port);
+}
+
+static bool add_port(cJSON *ports, const char *name, int port, cJSON *target_port, const char *app_protocol)
+{
+	cJSON *j = cJSON_CreateObject();
+	bool ok = j && target_port && json_put_text(j, "name", name) && json_put_text(j, "protocol", "TCP") &&
+		  json_put_int(j, "port", port) &&
+		  (text_empty(app_protocol) || json_put_text(j, "appProtocol", app_protocol));
+	if (!ok || !cJSON_AddItemToObject(j, "targetPort", target_port)) {
+		cJSON_Delete(target_port);
+		cJSON_Delete(j);
+		return false;
+	}
+	return cJSON_AddItemToArray(ports, j);
+}
+
+static bool discover_ports(const struct plan *p, const cJSON *target, cJSON *ports)
+{
+	const cJSON *container;
+	cJSON_ArrayForEach (container, json_at(target, "spec.template.spec.containers")) {
+		const char *name = json_text(container, "name", "");
+		if (text_eq(name, "istio-proxy") || text_eq(name, "envoy"))
+			continue;
+		int index = -1;
+		const cJSON *cp;
+		cJSON_ArrayForEach (cp, json_at(container, "ports")) {
+			index++;
+			if (is_main_port(&p->canary->service, cp))
+				continue;
+			int number = (int)json_int(cp, "containerPort", 0);
+			const char *own = json_text(cp, "name", "");
+			const char *called = *own ? own : arena_printf(p->arena, "tcp-%s-%d", name, index);
+			if (!called || !add_port(ports, called, number, cJSON_CreateNumber(number), ""))
+				return false;
+		}
+	}
+	return true;
+}
+
+static cJSON *wanted_ports(const struct plan *p, const cJSON *target)
+{
+	const struct service_spec *s = &p->canary->service;
+	CLEANUP(json_delete_p) cJSON *ports = cJSON_CreateArray();
+	int64_t number = 0;
+	if (s->target_port_is_number && text_i64(s->target_port, 0, 65535, &number, NULL) != RC_OK)
+		number = s->port;
+	cJSON *tp = s->target_port_is_number ? cJSON_CreateNumber((double)number) : cJSON_CreateString(s->target_port);
+	if (!ports || !add_port(ports, s->port_name, s->port, tp, s->app_protocol))
+		return NULL;
+	if (s->port_discovery && !discover_ports(p, target, ports))
+		return NULL;
+	return TAKE(ports);
+}
+
+/* What the server fills in does not count: nodePorts stay as found, protocol defaults to TCP. */
+static bool same_port(const cJSON *is, const cJSON *wanted)
+{
+	CLEANUP(free_p) char *a = json_canonical(json_at(is, "targetPort"), false);
+	CLEANUP(free_p) char *b = json_canonical(json_at(wanted, "targetPort"), false);
+	return a && b && strcmp(a, b) == 0 && text_eq(json_text(is, "name", ""), json_text(wanted, "name", "")) &&
+	       text_eq(json_text(is, "protocol", "TCP"), json_text(wanted, "protocol", "TCP")) &&
+	       text_eq(json_text(is, "appProtocol", ""), json_text(wanted, "appProtocol", "")) &&
+	       json_int(is, "port", 0) == json_int(wanted, "port", 0);
+}
+
+static bool same_ports(const cJSON *is, const cJSON *wanted)
+{
+	if (cJSON_GetArraySize(is) != cJSON_GetArraySize(wanted))
+		return false;
+	const cJSON *w;
+	cJSON_ArrayForEach (w, wanted) {
+		bool found = false;
+		const cJSON *i;
+		cJSON_ArrayForEach (i, is) {
+			found = found || same_port(i, w);
+		}
+		if (!found)
+			return false;
+	}
+	return true;
+}
+
+static bool keep_node_ports(const cJSON *is, cJSON *wanted)
+{
+	cJSON *w;
+	cJSON_ArrayForEach (w, wanted) {
+		const cJSON *i;
+		cJSON_ArrayForEach (i, is) {
+			int64_t node = json_int(i, "nodePort", 0);
+			if (node && text_eq(json_text(i, "name", ""), json_text(w, "name", "")) &&
+			    !json_put_int(w, "nodePort", node))
+				return false;
+		}
+	}
+	return true;
+}
+
+static bool same_map(const cJSON *a, const cJSON *b)
+{
+	CLEANUP(free_p) char *x = json_canonical(a, false);
+	CLEANUP(free_p) char *y = json_canonical(b, false);
+	return x && y && strcmp(x, y) == 0;
+}
+
+/* ---- metadata (5.1, 5.3) ---- */
+
+static bool add_pairs(cJSON *map, const struct pairs *p)
+{
+	for (size_t i = 0; i < p->count; i++) {
+		cJSON_DeleteItemFromObjectCaseSensitive(map, p->at[i].key);
+		if (!cJSON_AddStringToObject(map, p->at[i].key, p->at[i].value))
+			return false;
+	}
+	return true;
+}
+
+static bool add_toolkit(cJSON *map)
+{
+	for (size_t i = 0; i < sizeof toolkit_annotations / sizeof *toolkit_annotations; i++) {
+		cJSON_DeleteItemFromObjectCaseSensitive(map, toolkit_annotations[i][0]);
+		if (!cJSON_AddStringToObject(map, toolkit_annotations[i][0], toolkit_annotations[i][1]))
+			return false;
+	}
+	return true;
+}
+
+static bool add_unmanaged(const char *const *keys, const cJSON *is, cJSON *map)
+{
+	for (; keys && *keys; keys++) {
+		const cJSON *v = cJSON_GetObjectItemCaseSensitive(is, *keys);
+		if (cJSON_IsString(v) && !cJSON_GetObjectItemCaseSensitive(map, *keys) &&
+		    !cJSON_AddStringToObject(map, *keys, v->valuestring))
+			return false;
+	}
+	return true;
+}
+
+static cJSON *wanted_labels(const struct plan *p, const struct wanted_service *w, const struct selector_label *l,
+			    const cJSON *is)
+{
+	CLEANUP(json_delete_p) cJSON *m = cJSON_CreateObject();
+	bool ok = m && cJSON_AddStringToObject(m, "app.kubernetes.io/managed-by", "rollcall") &&
+		  add_pairs(m, &w->metadata->labels);
+	cJSON_DeleteItemFromObjectCaseSensitive(m, l->key);
+	ok = ok && cJSON_AddStringToObject(m, l->key, w->name) &&
+	     add_unmanaged(p->canary->service.unmanaged_labels, json_at(is, "metadata.labels"), m);
+	return ok ? TAKE(m) : NULL;
+}
+
+static cJSON *wanted_annotations(const struct plan *p, const struct wanted_service *w, const cJSON *is)
+{
+	CLEANUP(json_delete_p) cJSON *m = cJSON_CreateObject();
+	bool ok = m && add_pairs(m, &w->metadata->annotations) && add_toolkit(m) &&
+		  add_unmanaged(p->canary->service.unmanaged_annotations, json_at(is, "metadata.annotations"), m);
+	return ok ? TAKE(m) : NULL;
+}
+
+static cJSON *new_service(const struct plan *p, const struct wanted_service *w, const cJSON *target,
+			  const struct selector_label *l)
+{
+	const struct service_spec *s = &p->canary->service;
+	CLEANUP(json_delete_p) cJSON *v = cJSON_CreateObject();
+	CLEANUP(json_delete_p) cJSON *metadata = plan_metadata(p, w->name);
+	bool ok = v && metadata && json_put_text(v, "apiVersion", "v1") && json_put_text(v, "kind", "Service") &&
+		  json_put(metadata, "labels", wanted_labels(p, w, l, NULL)) &&
+		  json_put(metadata, "annotations", wanted_annotations(p, w, NULL)) &&
+		  json_put(v, "metadata", TAKE(metadata)) && json_put_text(v, "spec.type", "ClusterIP") &&
+		  (!s->headless || json_put_text(v, "spec.clusterIP", "None")) &&
+		  (text_empty(s->traffic_distribution) ||
+		   json_put_text(v, "spec.trafficDistribution", s->traffic_distribution)) &&
+		  json_put(v, "spec.ports", wanted_ports(p, target)) &&
+		  json_put(v, "spec.selector", selector_of(p, w->side, target, l));
+	return ok ? TAKE(v) : NULL;
+}
+
+/* ---- comparing and writing ---- */
+
+static bool spec_is_wanted(const struct plan *p, const cJSON *is, enum side side, const cJSON *target,
+			   const struct selector_label *l)
+{
+	CLEANUP(json_delete_p) cJSON *ports = wanted_ports(p, target);
+	CLEANUP(json_delete_p) cJSON *selector = selector_of(p, side, target, l);
+	return ports && selector && same_ports(json_at(is, "spec.ports"), ports) &&
+	       same_map(json_at(is, "spec.selector"), selector);
+}
+
+static bool metadata_is_wanted(const struct plan *p, const struct wanted_service *w, const cJSON *is,
+			       const struct selector_label *l)
+{
+	if (!plan_is_ours(p, is))
+		return true;
+	CLEANUP(json_delete_p) cJSON *labels = wanted_labels(p, w, l, is);
+	CLEANUP(json_delete_p) cJSON *annotations = wanted_annotations(p, w, is);
+	return labels && annotations && same_map(json_at(is, "metadata.labels"), labels) &&
+	       same_map(json_at(is, "metadata.annotations"), annotations);
+}
+
+static enum shape shape_of(const struct plan *p, enum role role, enum side side, const cJSON *target,
+			   const struct selector_label *l)
+{
+	struct wanted_service w = wanted_of(p, role, side);
+	CLEANUP(json_delete_p) cJSON *is = w.name ? plan_tree(p, KIND_SERVICE, p->canary->ns, w.name) : NULL;
+	if (!is)
+		return SHAPE_MISSING;
+	return spec_is_wanted(p, is, side, target, l) && metadata_is_wanted(p, &w, is, l) ? SHAPE_AS_WANTED
+											  : SHAPE_DIFFERENT;
+}
+
+void services_observe(const struct plan *p, const cJSON *target, const struct selector_label *l, struct observed *o)
+{
+	o->canary_service = shape_of(p, ROLE_CANARY, SIDE_TARGET, target, l);
+	o->primary_service = shape_of(p, ROLE_PRIMARY, SIDE_SOURCE, target, l);
+	o->apex_service = shape_of(p, ROLE_APEX, SIDE_SOURCE, target, l);
+	CLEANUP(json_delete_p) cJSON *apex = plan_tree(p, KIND_SERVICE, p->canary->ns, p->canary->service.name);
+	const char *selects = json_text(json_at(apex, "spec.selector"), l->key, "");
+	o->apex_to_target = apex && text_eq(selects, l->value);
+}
+
+/* {"spec":{"selector":...,"ports":...}} of the user's own Service before the first change, kept on the object. */
+static bool remember_original(const cJSON *is, cJSON *patch)
+{
+	if (json_at(is, ORIGINAL_PATH))
+		return true;
+	CLEANUP(json_delete_p) cJSON *o = cJSON_CreateObject();
+	const cJSON *selector = json_at(is, "spec.selector"), *ports = json_at(is, "spec.ports");
+	bool ok = o && json_put(o, "selector", selector ? cJSON_Duplicate(selector, true) : cJSON_CreateNull()) &&
+		  json_put(o, "ports", ports ? cJSON_Duplicate(ports, true) : cJSON_CreateNull());
+	CLEANUP(free_p) char *text = ok ? json_print(o) : NULL;
+	return text && json_put_text(patch, ORIGINAL_PATH, text);
+}
+
+static bool put_map_patch(cJSON *patch, const char *path, const cJSON *was, const cJSON *wanted)
+{
+	bool oom = false;
+	CLEANUP(json_delete_p) cJSON *empty = cJSON_CreateObject();
+	cJSON *d = empty ? json_diff_merge(was ? was : empty, wanted ? wanted : empty, &oom) : NULL;
+	return !oom && empty && (!d || json_put(patch, path, d));
+}
+
+static cJSON *change(const struct plan *p, const struct wanted_service *w, const cJSON *is, const cJSON *target,
+		     const struct selector_label *l)
+{
+	CLEANUP(json_delete_p) cJSON *patch = cJSON_CreateObject();
+	CLEANUP(json_delete_p) cJSON *ports = wanted_ports(p, target);
+	CLEANUP(json_delete_p) cJSON *selector = selector_of(p, w->side, target, l);
+	bool ok = patch && ports && selector &&
+		  put_map_patch(patch, "spec.selector", json_at(is, "spec.selector"), selector) &&
+		  keep_node_ports(json_at(is, "spec.ports"), ports);
+	if (ok && !same_ports(json_at(is, "spec.ports"), ports))
+		ok = json_put(patch, "spec.ports", TAKE(ports));
+	if (ok && plan_is_ours(p, is)) {
+		CLEANUP(json_delete_p) cJSON *labels = wanted_labels(p, w, l, is);
+		CLEANUP(json_delete_p) cJSON *annotations = wanted_annotations(p, w, is);
+		ok = labels && annotations &&
+		     put_map_patch(patch, "metadata.labels", json_at(is, "metadata.labels"), labels) &&
+		     put_map_patch(patch, "metadata.annotations", json_at(is, "metadata.annotations"), annotations);
+	} else if (ok) {
+		CLEANUP(json_delete_p) cJSON *annotations = cJSON_CreateObject();
+		ok = annotations && add_toolkit(annotations) &&
+		     json_put(patch, "metadata.annotations", TAKE(annotations)) && remember_original(is, patch);
+	}
+	return ok ? TAKE(patch) : NULL;
+}
+
+static enum result ensure(struct plan *p, enum role role, enum side side, const cJSON *target,
+			  const struct selector_label *l, struct error *e)
+{
+	struct wanted_service w = wanted_of(p, role, side);
+	CLEANUP(json_delete_p) cJSON *is = w.name ? plan_tree(p, KIND_SERVICE, p->canary->ns, w.name) : NULL;
+	bool ok;
+	if (!is) {
+		CLEANUP(json_delete_p) cJSON *s = new_service(p, &w, target, l);
+		ok = plan_create(p, KIND_SERVICE, p->canary->ns, w.name, s);
+	} else if (spec_is_wanted(p, is, side, target, l) && metadata_is_wanted(p, &w, is, l)) {
+		ok = true;
+	} else {
+		CLEANUP(json_delete_p) cJSON *patch = change(p, &w, is, target, l);
+		ok = plan_patch(p, KIND_SERVICE, p->canary->ns, w.name, patch);
+	}
+	return ok ? RC_OK : error_set(e, RC_EXHAUSTED, "no memory for service %s", w.name ? w.name : "");
+}
+
+/* A Service of the user's, as the user had it. One that we made selects the target's pods until it is deleted. */
+static enum result restore(struct plan *p, const cJSON *target, const struct selector_label *l, struct error *e)
+{
+	const char *name = p->canary->service.name;
+	CLEANUP(json_delete_p) cJSON *is = plan_tree(p, KIND_SERVICE, p->canary->ns, name);
+	if (!is)
+		return RC_OK;
+	if (plan_is_ours(p, is))
+		return ensure(p, ROLE_APEX, SIDE_TARGET, target, l, e);
+	const char *text = json_text(is, ORIGINAL_PATH, NULL);
+	if (!text)
+		return RC_OK;
+	CLEANUP(json_delete_p) cJSON *original = NULL;
+	enum result r = json_parse(text, strlen(text), &original, e);
+	if (r != RC_OK)
+		return error_in(e, r, "service %s: annotation rollcall.dev/original", name);
+	CLEANUP(json_delete_p) cJSON *patch = cJSON_CreateObject();
+	const cJSON *ports = json_at(original, "ports");
+	bool ok = patch &&
+		  put_map_patch(patch, "spec.selector", json_at(is, "spec.selector"), json_at(original, "selector")) &&
+		  (!cJSON_IsArray(ports) || json_put(patch, "spec.ports", cJSON_Duplicate(ports, true))) &&
+		  json_put(patch, ORIGINAL_PATH, cJSON_CreateNull());
+	for (size_t i = 0; ok && i < sizeof toolkit_annotations / sizeof *toolkit_annotations; i++) {
+		cJSON *annotations = cJSON_GetObjectItemCaseSensitive(
+			cJSON_GetObjectItemCaseSensitive(patch, "metadata"), "annotations");
+		ok = cJSON_AddNullToObject(annotations, toolkit_annotations[i][0]) != NULL;
+	}
+	ok = ok && plan_patch(p, KIND_SERVICE, p->canary->ns, name, patch);
+	return ok ? RC_OK : error_set(e, RC_EXHAUSTED, "no memory for service %s", name);
+}
+
+enum result service_effect(struct plan *p, enum effect_kind kind, const cJSON *target, const struct selector_label *l,
+			   struct error *e)
+{
+	switch (kind) {
+	case EFFECT_ENSURE_CANARY_SERVICE:
+		return ensure(p, ROLE_CANARY, SIDE_TARGET, target, l, e);
+	case EFFECT_ENSURE_PRIMARY_SERVICE:
+		return ensure(p, ROLE_PRIMARY, SIDE_SOURCE, target, l, e);
+	case EFFECT_APEX_TO_SOURCE:
+		return ensure(p, ROLE_APEX, SIDE_SOURCE, target, l, e);
+	case EFFECT_APEX_TO_TARGET:
+		return ensure(p, ROLE_APEX, SIDE_TARGET, target, l, e);
+	case EFFECT_RESTORE_APEX:
+		return restore(p, target, l, e);
+	default:
+		return error_set(e, RC_INVALID, "a deployment does not carry out %s", effect_name(kind));
+	}
+}
