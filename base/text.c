@@ -113,7 +113,7 @@ enum result text_i64(const char *s, int64_t min, int64_t max, int64_t *ret, stru
 }
 
 /* [+-] digits [. digits] [e [+-] digits], with a digit before or after the point, as Go reads a float. */
-static bool is_decimal(const char *s)
+bool text_is_decimal(const char *s)
 {
 	s += *s == '-' || *s == '+';
 	size_t whole = strspn(s, "0123456789"), fraction = 0;
@@ -143,7 +143,7 @@ static locale_t c_locale(void)
 enum result text_double(const char *s, double *ret, struct error *e)
 {
 	char shown[TEXT_SHOWN];
-	if (!s || !is_decimal(s))
+	if (!s || !text_is_decimal(s))
 		return not_a_number(s, "number", e);
 	double v = strtod_l(s, NULL, c_locale());
 	if (!isfinite(v))

@@ -13,6 +13,8 @@ bool text_empty(const char *s); /* NULL or "" */
 /* The whole text must be a decimal number within [min, max]; no sign for u64, no blanks, no hex. */
 MUST_CHECK enum result text_u64(const char *s, uint64_t min, uint64_t max, uint64_t *ret, struct error *e);
 MUST_CHECK enum result text_i64(const char *s, int64_t min, int64_t max, int64_t *ret, struct error *e);
+/* Written as text_double reads it; the value may still be too large. */
+bool text_is_decimal(const char *s);
 /* Locale-free; the whole text must be a finite decimal number. */
 MUST_CHECK enum result text_double(const char *s, double *ret, struct error *e);
 /* Shortest decimal form that reads back the same ("99", "0.5"); "C" locale always. buf of 32 bytes. */

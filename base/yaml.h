@@ -19,7 +19,12 @@ struct yaml_place {
  * yaml_free. file is for error texts ("FILE:3:7: ..."). */
 MUST_CHECK enum result yaml_parse(const char *file, const char *text, size_t len, struct yaml_doc ***ret,
 				  size_t *ret_count, struct error *e);
-void yaml_free(struct yaml_doc **docs, size_t count); /* NULL is fine */
+void yaml_docs_free(struct yaml_doc **docs, size_t count); /* NULL is fine */
+/* Only a name for it: libyaml calls a function yaml_free of its own, and a second one would take its place. */
+static inline void yaml_free(struct yaml_doc **docs, size_t count)
+{
+	yaml_docs_free(docs, count);
+}
 const cJSON *yaml_root(const struct yaml_doc *d);
 /* Hands the tree over; the document keeps its places (they are looked up by node address). */
 cJSON *yaml_take_root(struct yaml_doc *d);
