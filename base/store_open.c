@@ -223,9 +223,9 @@ static enum result damaged(const char *path, struct error *e)
 {
 	struct error cause = *e;
 	return error_set(e, RC_INVALID,
-			 "database %s is damaged (%.120s): move %s, %s-wal and %s-shm away and put a backup in their "
+			 "database %s is damaged (%.120s): move it with its -wal and -shm away and put a backup in its "
 			 "place, or save what can be read with: sqlite3 %s .recover | sqlite3 repaired.db",
-			 path, cause.text, path, path, path, path);
+			 path, cause.text, path);
 }
 
 /* Where the file system cannot do it, SQLite stays with what it had and does not fail. */
