@@ -1,14 +1,18 @@
 """FakeDingTalk by its contract, and the official OpenAPI client against it."""
 
 import json
+import sys
 import time
 import unittest
 import urllib.parse
+from pathlib import Path
 
-from tests.chat.official.bridge import ClientError, Official
-from tests.fakes.delivery import send
-from tests.fakes.dingtalk import FakeDingTalk, sign
-from tests.fakes.hooks import HookListener
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from tests.chat.official.bridge import ClientError, Official  # noqa: E402
+from tests.fakes.delivery import send  # noqa: E402
+from tests.fakes.dingtalk import FakeDingTalk, sign  # noqa: E402
+from tests.fakes.hooks import HookListener  # noqa: E402
 
 SECRET = "SEC0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 JSON = "application/json; charset=utf-8"

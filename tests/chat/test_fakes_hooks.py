@@ -1,10 +1,14 @@
 """HookListener: what it records, how it is scripted."""
 
+import sys
 import threading
 import unittest
+from pathlib import Path
 
-from tests.fakes.delivery import send
-from tests.fakes.hooks import HookListener
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from tests.fakes.delivery import send  # noqa: E402
+from tests.fakes.hooks import HookListener  # noqa: E402
 
 
 class HookListenerTest(unittest.TestCase):

@@ -1,10 +1,14 @@
 """The official Slack clients hold the same conversations with FakeSlack as with Slack."""
 
 import base64
+import sys
 import unittest
+from pathlib import Path
 
-from tests.chat.official.bridge import ClientError, Official
-from tests.fakes.slack import FakeSlack, Tamper
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from tests.chat.official.bridge import ClientError, Official  # noqa: E402
+from tests.fakes.slack import FakeSlack, Tamper  # noqa: E402
 
 PIXEL = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk+A8AAQUBAScY42YAAAAASUVORK5CYII=")
 

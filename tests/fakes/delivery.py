@@ -15,6 +15,7 @@ class Delivery:
     body: str
     seconds: float
     headers: dict = field(default_factory=dict)
+    cookies: list = field(default_factory=list)
     error: str = ""
     passed: bool = False
     sent_url: str = field(default="", repr=False)
@@ -50,7 +51,8 @@ def send(url, body=b"", headers=(), method="POST", timeout=10.0):
         text = answer.read().decode("utf-8", "replace")
         seconds = time.monotonic() - begin
         got = {name.lower(): value for name, value in answer.getheaders()}
-        return Delivery(answer.status, text, seconds, got, **sent)
+        cookies = answer.headers.get_all("Set-Cookie") or []
+        return Delivery(answer.status, text, seconds, got, cookies, **sent)
     except TimeoutError:
         return Delivery(0, "", time.monotonic() - begin, error="timeout", **sent)
     except (OSError, http.client.HTTPException) as error:

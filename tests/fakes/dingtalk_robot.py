@@ -149,7 +149,8 @@ def check_rate(robot, now, factor, front_end):
     robot.refused += 1
     more = {}
     if front_end:
-        more = {"status": 1111, "wait": 5, "source": "x5", "punish": "deny", "uuid": hashlib.md5(robot.token.encode()).hexdigest()}
+        uuid = hashlib.md5(robot.token.encode()).hexdigest()
+        more = {"status": 1111, "wait": 5, "source": "x5", "punish": "deny", "uuid": uuid}
     raise Refused(130101, "send too fast, exceed 20 times per minute", **more)
 
 

@@ -189,8 +189,10 @@ class FakeSlack(SlackSender, HttpFake):
     def messages(self, channel, thread=None, by_bot=True, deleted=False):
         """Messages of a channel (a U... id means its DM) in order; `thread` a parent's ts for its replies only."""
         place = self.workspace.channels.get(self.dm_id(channel))
-        return [m for m in (list(place.messages) if place else ())
-                if (deleted or not m.deleted) and (not by_bot or m.bot_id) and (thread is None or m.thread_ts == thread)]
+        def wanted(message):
+            return ((deleted or not message.deleted) and (not by_bot or message.bot_id)
+                    and (thread is None or message.thread_ts == thread))
+        return [m for m in (list(place.messages) if place else ()) if wanted(m)]
 
     def dm_id(self, channel):
         return "D" + channel[1:] if channel in self.workspace.users else channel

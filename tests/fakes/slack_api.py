@@ -15,9 +15,9 @@ from tests.fakes.slack_methods import METHODS, ApiError
 TIER_PER_MINUTE = {1: 1, 2: 20, 3: 50, 4: 100}
 JSON_TEXT_ARGS = {"blocks", "view", "files", "metadata", "attachments"}
 BAD_JSON = {"blocks": "invalid_blocks_format", "metadata": "invalid_metadata_format"}
-ALL_SCOPES = {"chat:write", "chat:write.public", "commands", "app_mentions:read", "im:history", "im:write", "users:read",
-              "users:read.email", "usergroups:read", "channels:read", "groups:read", "channels:history",
-              "groups:history", "channels:join", "files:write", "files:read", "reactions:write"}
+ALL_SCOPES = {"app_mentions:read", "channels:history", "channels:join", "channels:read", "chat:write",
+              "chat:write.public", "commands", "files:read", "files:write", "groups:history", "groups:read",
+              "im:history", "im:write", "reactions:write", "usergroups:read", "users:read", "users:read.email"}
 
 
 @dataclass
@@ -171,7 +171,7 @@ class WebApi:
     # -- answering ------------------------------------------------------------------------------
 
     def headers(self, spec):
-        named = {"X-Slack-Req-Id": secrets.token_hex(16), "Cache-Control": "private, no-cache, no-store, must-revalidate"}
+        named = {"X-Slack-Req-Id": secrets.token_hex(16), "Cache-Control": "private, no-cache, no-store"}
         if spec:
             named["X-OAuth-Scopes"] = ",".join(sorted(self.scopes))
             named["X-Accepted-OAuth-Scopes"] = ",".join(spec.scopes)

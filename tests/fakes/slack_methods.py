@@ -38,19 +38,22 @@ def page(items, args, default=100):
         raise ApiError("invalid_limit") from None
     if not 1 <= limit <= 1000:
         raise ApiError("invalid_limit")
-    start = 0
-    if args.get("cursor"):
-        head, _, number = bytes.fromhex(args["cursor"]).decode().partition(":") if is_hex(args["cursor"]) else ("", "", "")
-        if head != "next" or not number.isdigit():
-            raise ApiError("invalid_cursor")
-        start = int(number)
+    start = start_of(args.get("cursor"))
     more = start + limit < len(items)
     cursor = f"next:{start + limit}".encode().hex() if more else ""
     return items[start:start + limit], cursor
 
 
-def is_hex(text):
-    return bool(text) and len(text) % 2 == 0 and all(c in "0123456789abcdef" for c in text)
+def start_of(cursor):
+    if not cursor:
+        return 0
+    try:
+        head, _, number = bytes.fromhex(cursor).decode().partition(":")
+    except ValueError:
+        raise ApiError("invalid_cursor") from None
+    if head != "next" or not number.isdigit():
+        raise ApiError("invalid_cursor")
+    return int(number)
 
 
 # -- places and people --------------------------------------------------------------------------
@@ -133,8 +136,8 @@ def usergroups_list(api, args):
 
 
 def channel_json(api, channel):
-    return {"id": channel.id, "name": channel.name, "is_channel": not channel.is_private, "is_im": bool(channel.dm_user),
-            "is_member": api.workspace.bot_user in channel.members, "is_archived": channel.is_archived,
+    return {"id": channel.id, "name": channel.name,
+            "is_channel": not channel.is_private, "is_im": bool(channel.dm_user), "is_member": api.workspace.bot_user in channel.members, "is_archived": channel.is_archived,
             "is_private": channel.is_private, "is_ext_shared": channel.is_ext_shared, "is_org_shared": False,
             "context_team_id": api.workspace.team_id}
 
@@ -275,7 +278,8 @@ def read_attachments(api, attachments):
         raise ApiError("too_many_attachments")
     for number, attachment in enumerate(attachments):
         if "blocks" in attachment:
-            problems = check_blocks(attachment["blocks"], api.workspace.file_is_ready, at=f"/attachments/{number}/blocks")
+            at = f"/attachments/{number}/blocks"
+            problems = check_blocks(attachment["blocks"], api.workspace.file_is_ready, at=at)
             if problems.found:
                 refuse_blocks(problems)
     return attachments
@@ -427,9 +431,10 @@ def get_upload_url(api, args):
 
 def file_json(api, file):
     base = f"https://{api.workspace.domain}.slack.com/files/{api.workspace.bot_user}/{file.id}/{file.name}"
+    kind = "image/png" if file.name.endswith(".png") else "application/octet-stream"
     ready = api.workspace.now() >= file.ready_at
     return {"id": file.id, "name": file.name, "title": file.title or file.name, "size": file.length,
-            "mimetype": "image/png" if ready and file.name.endswith(".png") else "application/octet-stream" if ready else "",
+            "mimetype": kind if ready else "",
             "user": api.workspace.bot_user, "permalink": base, "url_private": base, "alt_txt": file.alt_text,
             "shares": {"public": {key: [{"ts": ts}] for key, ts in file.shares.items()}} if file.shares else {}}
 
