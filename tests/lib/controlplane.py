@@ -192,18 +192,18 @@ class Starter:
     def _start(self, bin_folder, etcd):
         etcd_url = self._start_etcd(etcd)
         server = self._start_api_server(bin_folder / "kube-apiserver", etcd_url)
-        controllers = self._start_controllers(bin_folder / "kube-controller-manager")
-        plane = ControlPlane(self._describe(server))
-        admin = plane.client()
+        admin = Kube(server, self.tokens["admin"], self._file("ca.crt"))
         _load_manifests(admin)
         _wait_established(admin)
+        # Only now: the garbage collector looks for new kinds once in 30 s, so let it find ours at its first look.
+        controllers = self._start_controllers(bin_folder / "kube-controller-manager")
         controllers.wait_ready(
             lambda: admin.find("ServiceAccount", "default") and admin.find("ServiceAccount", "default", "rollcall"),
             START_SECONDS,
             "the controllers at work",
         )
         admin.close()
-        return plane
+        return ControlPlane(self._describe(server))
 
     def _run(self, name, argv):
         process = rig.Process(name, argv, self.folder / f"{name}.log", detached=self.detached)
