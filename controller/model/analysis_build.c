@@ -5,7 +5,7 @@
 #include "controller/model/build.h"
 #include "controller/model/schema.h"
 
-enum { INTERVAL_DEFAULT_MS = 60 * 1000, INTERVAL_LEAST_MS = 1000 };
+enum { INTERVAL_DEFAULT_MS = 60 * 1000 };
 
 static int64_t build_interval(const cJSON *analysis)
 {

@@ -25,6 +25,7 @@ const char *const *build_comma_list(struct build *b, const char *list);
 struct object_ref build_ref(struct build *b, const cJSON *ref);
 struct wall_ms build_time(const cJSON *object, const char *name); /* 0 when absent or unreadable */
 
+enum { INTERVAL_LEAST_MS = 1000 };
 struct analysis build_analysis(struct build *b, const cJSON *spec);
 /* hook_build.c */
 void build_hooks(struct build *b, const cJSON *webhooks, struct analysis *ret);

@@ -111,6 +111,7 @@ struct own_status {
 	const char *failed_why;            /* text of the last failure; "" */
 	int run;                           /* rollouts begun: part of keys, so that a second run is said again */
 	enum hook_type gate;               /* gate at which Progressing stands; 0 (HOOK_ROLLOUT): at none */
+	bool held;                         /* that a gate's rejection is held has been said */
 	bool skip_gates;                   /* verb promote with override_gates */
 	int max_replicas;                  /* extension: the whole, as found at the beginning */
 	int next_weight;                   /* extension: decided, its pods are awaited; 0 none */

@@ -101,6 +101,7 @@ static void put_own(struct printer *parent, const struct own_status *own)
 	put_text(&p, "failedWhy", own->failed_why);
 	put_count(&p, "run", own->run);
 	put_text(&p, "gate", own->gate == HOOK_ROLLOUT ? "" : hook_type_name(own->gate));
+	put_true(&p, "held", own->held);
 	put_true(&p, "skipGates", own->skip_gates);
 	put_count(&p, "maxReplicas", own->max_replicas);
 	put_count(&p, "nextWeight", own->next_weight);

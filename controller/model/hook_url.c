@@ -56,7 +56,7 @@ static enum result why_not(CURLUcode rc, struct error *e)
 		return error_set(e, RC_EXHAUSTED, "no memory");
 	if (rc == CURLUE_BAD_SCHEME)
 		return error_set(e, RC_INVALID, "the address has no scheme; http, https or rollcall://gate/POLICY");
-	return error_set(e, RC_INVALID, "it is not an address (%s)", curl_url_strerror(rc));
+	return error_set(e, RC_INVALID, "it is not an address; write it like https://host/path");
 }
 
 enum result hook_url_parse(const char *text, struct hook_url *ret, struct error *e)

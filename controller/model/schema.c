@@ -7,8 +7,6 @@
 #include "base/duration.h"
 #include "base/text.h"
 
-enum { FIELDS_MAX = 64 };
-
 const cJSON *member(const cJSON *object, const char *name)
 {
 	const cJSON *v = cJSON_IsObject(object) ? cJSON_GetObjectItemCaseSensitive(object, name) : NULL;
@@ -143,21 +141,45 @@ static void check_duration(const struct schema *s, const cJSON *v, const struct 
 	}
 }
 
+enum { FIELDS_MAX = 64 };
+
+static void field_names(const struct schema *object, const char *names[FIELDS_MAX])
+{
+	size_t n = 0;
+	for (const struct schema *f = object->of; f->name && n + 1 < FIELDS_MAX; f++)
+		names[n++] = f->name;
+	names[n] = NULL;
+}
+
+static size_t count_words(const char *const *words)
+{
+	size_t n = 0;
+	while (words[n])
+		n++;
+	return n;
+}
+
+static void wants_one(const struct schema *s, int members, const cJSON *v, const struct path *p, struct report *r)
+{
+	const char *names[FIELDS_MAX];
+	char words[128];
+	field_names(s, names);
+	report_add(r, LEVEL_MISTAKE, v, p, "has %d conditions; exactly one of %s", members,
+		   report_words(names, words, sizeof words));
+}
+
 static void unknown_field(const struct schema *s, const cJSON *v, const struct path *p, struct report *r)
 {
 	if (!report_wants(r, LEVEL_MISTAKE))
 		return;
 	const char *names[FIELDS_MAX];
-	size_t n = 0;
-	for (const struct schema *f = s->of; f->name && n + 1 < FIELDS_MAX; f++)
-		names[n++] = f->name;
-	names[n] = NULL;
+	field_names(s, names);
 	char near[REPORT_QUOTE], words[128];
 	struct path at = path_member(p, v->string);
 	report_suggestion(v->string, names, near);
 	if (*near)
 		report_add_key(r, LEVEL_MISTAKE, v, &at, "no such field%s", near);
-	else if (n <= 6)
+	else if (count_words(names) <= 6)
 		report_add_key(r, LEVEL_MISTAKE, v, &at, "no such field; there are %s",
 			       report_words(names, words, sizeof words));
 	else
@@ -194,8 +216,7 @@ static void check_object(const struct schema *s, const cJSON *v, const struct pa
 		schema_check(f, m, &at, r);
 	}
 	if (s->one_member && members != 1)
-		report_add(r, LEVEL_MISTAKE, v, p, "has %d conditions; exactly one of exact, prefix, suffix, regex",
-			   members);
+		wants_one(s, members, v, p, r);
 }
 
 static void check_items(const struct schema *s, const cJSON *v, const struct path *p, struct report *r)

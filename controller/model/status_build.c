@@ -40,6 +40,7 @@ static struct own_status build_own(struct build *b, const cJSON *v)
 		.failed_why = build_text(b, v, "failedWhy", ""),
 		.run = build_int(v, "run", 0),
 		.gate = build_gate(v),
+		.held = build_bool(v, "held"),
 		.skip_gates = build_bool(v, "skipGates"),
 		.max_replicas = build_int(v, "maxReplicas", 0),
 		.next_weight = build_int(v, "nextWeight", 0),

@@ -1,6 +1,8 @@
 #include <string.h>
 
+#include "base/duration.h"
 #include "base/text.h"
+#include "controller/model/build.h"
 #include "controller/model/examine.h"
 #include "controller/model/schema.h"
 
@@ -179,13 +181,14 @@ static void rule_affinity(const struct subject *s, struct report *r)
 
 static void rule_interval(const struct subject *s, struct report *r)
 {
-	static const char *const short_ones[] = { "0s", "0m", "0m0s" };
-	const char *text = cJSON_GetStringValue(member(s->analysis, "interval"));
+	const cJSON *v = member(s->analysis, "interval");
+	const char *text = cJSON_GetStringValue(v);
 	struct path p = path_member(&s->analysis_path, "interval");
-	for (size_t i = 0; text && i < sizeof short_ones / sizeof *short_ones; i++)
-		if (strcmp(text, short_ones[i]) == 0)
-			report_add(r, LEVEL_WARNING, member(s->analysis, "interval"), &p,
-				   "\"%s\" counts as 1s, the shortest interval", text);
+	int64_t ms = 0;
+	char quoted[REPORT_QUOTE];
+	if (text && duration_parse(text, &ms, NULL) == RC_OK && ms >= 0 && ms < INTERVAL_LEAST_MS)
+		report_add(r, LEVEL_WARNING, v, &p, "%s counts as 1s, the shortest interval",
+			   report_quote(text, quoted));
 }
 
 void strategy_rules(const struct subject *s, struct report *r)
