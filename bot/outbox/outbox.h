@@ -25,6 +25,7 @@ struct outbox_item {
 	const char *body;       /* platform JSON, at most OUTBOX_BODY_MAX */
 	bool urgent;            /* a person waits for it: decisions before progress */
 	const char *message_id; /* for delivery: of the subject's card when it has been posted, "" before */
+	bool maybe_sent; /* for delivery: an earlier try may have arrived; look it up first where that can be done */
 };
 enum { OUTBOX_BODY_MAX = 256 * 1024 };
 

@@ -1,0 +1,273 @@
+#include "bot/outbox/lane.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/crypto.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "base/text.h"
+
+enum { BACKOFF_FIRST_MS = 1000, BACKOFF_LAST_MS = 60000, PAUSE_MS = 300000 };
+
+void row_free(struct row *r)
+{
+	if (!r)
+		return;
+	free(r->subject);
+	free(r->body);
+	free(r->key);
+	free(r->why);
+	free(r);
+}
+
+static struct platform *platform_of(struct outbox *o, const char *channel)
+{
+	for (size_t i = 0; i < o->platform_count; i++)
+		if (text_starts(channel, o->platforms[i].prefix))
+			return &o->platforms[i];
+	return NULL;
+}
+
+struct lane *lane_of(struct outbox *o, const char *channel)
+{
+	struct lane *l;
+	HASH_FIND_STR(o->lanes, channel, l);
+	if (l)
+		return l;
+	l = calloc(1, sizeof *l);
+	char *name = l ? strdup(channel) : NULL;
+	if (!name) {
+		free(l);
+		return NULL;
+	}
+	*l = (struct lane){ .channel = name, .outbox = o, .platform = platform_of(o, channel) };
+	if (l->platform)
+		l->rate.limit = l->platform->per_minute_channel;
+	HASH_ADD_KEYPTR(hh, o->lanes, l->channel, strlen(l->channel), l);
+	return l;
+}
+
+static void unlink_row(struct lane *l, struct row *r)
+{
+	struct row **at = &l->rows;
+	while (*at && *at != r)
+		at = &(*at)->next;
+	if (*at)
+		*at = r->next;
+}
+
+/* A newer card makes an older one that has not left worthless: nothing old is sent after something new. */
+static void drop_older_cards(struct lane *l, const struct row *newer)
+{
+	struct row **at = &l->rows;
+	while (*at) {
+		struct row *r = *at;
+		if (r->kind == OUTBOX_CARD && r != l->flying && r->id < newer->id &&
+		    text_eq(r->subject, newer->subject)) {
+			*at = r->next;
+			row_free(r);
+			continue;
+		}
+		at = &r->next;
+	}
+}
+
+void lane_add(struct lane *l, struct row *r)
+{
+	if (r->kind == OUTBOX_CARD)
+		drop_older_cards(l, r);
+	struct row **at = &l->rows;
+	while (*at && (*at)->id < r->id)
+		at = &(*at)->next;
+	r->next = *at;
+	*at = r;
+}
+
+void lane_destroy(struct lane *l)
+{
+	timer_stop(&l->timer);
+	while (l->rows) {
+		struct row *r = l->rows;
+		l->rows = r->next;
+		row_free(r);
+	}
+	HASH_DEL(l->outbox->lanes, l);
+	free(l->channel);
+	free(l);
+}
+
+/* ---- choosing ---- */
+
+static struct row *waiting_card(const struct lane *l, const char *subject)
+{
+	for (struct row *r = l->rows; r; r = r->next)
+		if (r->kind == OUTBOX_CARD && !r->dead && text_eq(r->subject, subject))
+			return r;
+	return NULL;
+}
+
+/* Decisions before progress, otherwise in order; a reply goes after the card that it hangs on. */
+static struct row *choose(const struct lane *l)
+{
+	struct row *best = NULL;
+	for (struct row *r = l->rows; r; r = r->next)
+		if (!r->dead && (!best || (r->urgent && !best->urgent)))
+			best = r;
+	if (best && best->kind == OUTBOX_REPLY && !*outbox_message_id(l->outbox, l->channel, best->subject)) {
+		struct row *card = waiting_card(l, best->subject);
+		if (card)
+			return card;
+	}
+	return best;
+}
+
+static int64_t jitter(int64_t ms)
+{
+	unsigned char byte = 128;
+	(void)crypto_random(&byte, 1, NULL);
+	return ms / 2 + ms * byte / 510;
+}
+
+static void wake(void *owner)
+{
+	lane_run(owner);
+}
+
+/* ---- sending ---- */
+
+static void lane_sent(void *owner, uint64_t id, const struct outbox_result *res);
+
+static void fly(void *owner, enum result r, const struct error *why)
+{
+	struct lane *l = owner;
+	struct row *row = l->flying;
+	if (r != RC_OK) {
+		lane_sent(l, row->id,
+			  &(struct outbox_result){ .r = RC_UNREACHABLE, .retry_after_ms = -1, .why = why->text });
+		return;
+	}
+	struct outbox_item item = { .row = row->id,
+				    .kind = row->kind,
+				    .channel = l->channel,
+				    .subject = row->subject,
+				    .key = row->key,
+				    .body = row->body,
+				    .urgent = row->urgent,
+				    .message_id = outbox_message_id(l->outbox, l->channel, row->subject),
+				    .maybe_sent = row->maybe_sent };
+	row->maybe_sent = true;
+	l->platform->deliver(l->platform->owner, &item, lane_sent, l);
+}
+
+static int64_t wait_for_turn(const struct lane *l, int64_t now)
+{
+	int64_t wait = l->not_before_ms > now ? l->not_before_ms - now : 0;
+	int64_t others[] = { rate_wait(&l->rate, now), rate_wait(&l->platform->rate, now),
+			     l->platform->paused_until_ms - now };
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+		wait = others[i] > wait ? others[i] : wait;
+	return wait;
+}
+
+void lane_run(struct lane *l)
+{
+	if (l->flying || !l->platform)
+		return;
+	struct row *row = choose(l);
+	if (!row)
+		return;
+	int64_t now = loop_now(l->outbox->loop).v;
+	int64_t wait = wait_for_turn(l, now);
+	if (wait > 0) {
+		timer_start(l->outbox->loop, &l->timer, wait, wake, l);
+		return;
+	}
+	l->flying = row;
+	rate_use(&l->rate, now);
+	rate_use(&l->platform->rate, now);
+	l->not_before_ms = now + l->platform->spacing_ms;
+	/* An update can be repeated; a post cannot: that a try was made is on disk before it is made. */
+	bool update = row->kind == OUTBOX_CARD && *outbox_message_id(l->outbox, l->channel, row->subject);
+	if (update)
+		fly(l, RC_OK, NULL);
+	else
+		rows_trying(l->outbox, row, fly, l);
+}
+
+static void arrived(struct lane *l, struct row *row, const struct outbox_result *res)
+{
+	struct outbox *o = l->outbox;
+	bool names = row->kind == OUTBOX_CARD && !text_empty(res->message_id);
+	if (names)
+		posted_set(o, l->channel, row->subject, res->message_id);
+	metric_inc(o->sent, 1, l->platform->prefix);
+	rows_sent(o, l, row, names ? res->message_id : NULL);
+	unlink_row(l, row);
+	row_free(row);
+}
+
+static void put_off(struct lane *l, struct row *row, const struct outbox_result *res)
+{
+	int64_t backoff = BACKOFF_FIRST_MS;
+	for (int i = 0; i < row->tries && backoff < BACKOFF_LAST_MS; i++)
+		backoff *= 2;
+	backoff = backoff > BACKOFF_LAST_MS ? BACKOFF_LAST_MS : backoff;
+	int64_t wait = res->retry_after_ms >= 0 ? res->retry_after_ms : jitter(backoff);
+	row->tries++;
+	l->not_before_ms = loop_now(l->outbox->loop).v + wait;
+	if (row->tries == 1 || row->tries % 10 == 0)
+		log_warn("message_put_off", "channel=%s row=%llu tries=%d wait_ms=%lld why=%s", l->channel,
+			 (unsigned long long)row->id, row->tries, (long long)wait, res->why ? res->why : "");
+}
+
+static void bury(struct lane *l, struct row *row, const struct outbox_result *res)
+{
+	log_error("message_refused", "channel=%s row=%llu why=%s", l->channel, (unsigned long long)row->id,
+		  res->why ? res->why : "");
+	metric_inc(l->outbox->failed, 1, l->platform->prefix);
+	row->dead = true;
+	free(row->why);
+	row->why = strdup(res->why ? res->why : "");
+	rows_dead(l->outbox, row, row->why ? row->why : "");
+}
+
+static void lane_sent(void *owner, uint64_t id, const struct outbox_result *res)
+{
+	struct lane *l = owner;
+	struct row *row = l->flying;
+	assert(row && row->id == id);
+	l->flying = NULL;
+	if (res->pause_channel) {
+		l->platform->paused_until_ms = loop_now(l->outbox->loop).v + PAUSE_MS;
+		log_error("channel_paused", "channel=%s minutes=%d why=%s", l->channel, PAUSE_MS / 60000,
+			  res->why ? res->why : "");
+	}
+	switch (res->r) {
+	case RC_OK:
+		arrived(l, row, res);
+		break;
+	case RC_NOT_FOUND: /* the card is gone: the same content as a new one */
+		posted_set(l->outbox, l->channel, row->subject, "");
+		row->maybe_sent = false;
+		if (row->tries++ > 3)
+			bury(l, row, res);
+		break;
+	case RC_INVALID:
+	case RC_REFUSED:
+		if (res->pause_channel)
+			put_off(l, row, res);
+		else
+			bury(l, row, res);
+		break;
+	default:
+		put_off(l, row, res);
+		break;
+	}
+	/* While it was in flight a newer card may have come; an old one that failed must not follow it. */
+	for (struct row *r = l->rows; r; r = r->next)
+		if (r->kind == OUTBOX_CARD)
+			drop_older_cards(l, r);
+	timer_start(l->outbox->loop, &l->timer, 0, wake, l);
+}

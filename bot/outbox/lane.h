@@ -1,0 +1,80 @@
+#pragma once
+/* The outbox's inside: one lane a destination, one item in flight a lane, so that nothing overtakes. */
+#include <uthash.h>
+
+#include "bot/outbox/outbox.h"
+
+enum { RATE_WINDOW_MS = 60000, RATE_MAX = 256 };
+
+/* Times of the last sends, to keep a limit per minute. */
+struct rate {
+	int limit; /* 0: none */
+	int at;
+	int64_t sent_ms[RATE_MAX];
+};
+/* How long until one more is allowed; 0: now. */
+int64_t rate_wait(const struct rate *r, int64_t now_ms);
+void rate_use(struct rate *r, int64_t now_ms);
+
+struct platform {
+	char prefix[32];
+	int64_t spacing_ms;
+	int per_minute_channel;
+	struct rate rate;
+	int64_t paused_until_ms;
+	outbox_deliver *deliver;
+	void *owner;
+};
+struct row {
+	uint64_t id;
+	enum outbox_kind kind;
+	char *subject, *body, *key; /* owned */
+	bool urgent, maybe_sent, dead;
+	int tries;
+	char *why; /* owned; NULL */
+	struct row *next;
+};
+struct lane {
+	char *channel; /* owned */
+	struct outbox *outbox;
+	struct platform *platform; /* NULL: nobody delivers there */
+	struct row *rows;          /* waiting, in order of id */
+	struct row *flying;        /* also in rows */
+	struct rate rate;
+	int64_t not_before_ms;
+	struct timer timer;
+	UT_hash_handle hh;
+};
+struct posted {
+	char *key;        /* "CHANNEL\nSUBJECT"; owned */
+	char *message_id; /* owned */
+	UT_hash_handle hh;
+};
+struct outbox {
+	struct loop *loop;
+	struct store *store;
+	struct platform platforms[8];
+	size_t platform_count;
+	struct lane *lanes;
+	struct posted *posted;
+	uint64_t seen; /* highest row read */
+	bool reading, read_again;
+	bool *gone; /* set when destroyed while the store still owes an answer */
+	struct metric *sent, *waiting, *failed;
+};
+
+/* ---- lane.c ---- */
+struct lane *lane_of(struct outbox *o, const char *channel);
+void lane_add(struct lane *l, struct row *r); /* takes r */
+void lane_run(struct lane *l);                /* sends what may be sent now, else arms the timer */
+void lane_destroy(struct lane *l);
+void row_free(struct row *r);
+/* ---- rows.c: what is on disk ---- */
+void rows_read(struct outbox *o);
+void rows_sent(struct outbox *o, const struct lane *l, const struct row *r, const char *message_id);
+void rows_dead(struct outbox *o, const struct row *r, const char *why);
+void rows_alive(struct outbox *o, uint64_t id);
+/* Marks that a try is about to be made; then runs done. */
+void rows_trying(struct outbox *o, const struct row *r, store_done *done, void *owner);
+void posted_set(struct outbox *o, const char *channel, const char *subject, const char *message_id);
+MUST_CHECK enum result rows_load_posted(struct outbox *o, struct error *e);
