@@ -1,7 +1,7 @@
 #pragma once
 /* HTTP/1.1 server on the one loop. Every request of every connection is judged (base/http_judge.h) before a byte of its
  * body is read: ambiguous framing is refused and answered. Bodies have a Content-Length or are not accepted. Errors are
- * answered as {"error":"...","hint":"..."} JSON. Loop thread only. */
+ * answered as {"error":"...","hint":"..."} JSON. Loop thread only. The program must ignore SIGPIPE. */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -20,7 +20,9 @@ struct http_peer {
 };
 /* Called once the whole body is there (within its limits). Must answer now or later: http_respond, http_stream_start.
  * The exchange lives until it is answered or closed; if the peer goes away first, the closed callback set by
- * http_on_close runs and the exchange must not be touched after. */
+ * http_on_close runs, on a later turn, and the exchange must not be touched after. Without that callback the exchange
+ * stays until it is answered, into the void. After the answer nothing is called any more. A peer that closes only its
+ * sending side still gets its answer; of a stream it is the end. */
 typedef void http_handler(void *owner, struct http_exchange *x);
 struct http_route {
 	const char *method; /* "GET" also serves HEAD */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -795,6 +796,19 @@ static void test_peer_goes(void **state)
 	http_on_close(t.held, note_closed, NULL);
 	assert_int_equal(t.closed_calls, 1);
 	WAIT_FOR(none, t.closed_calls == 2);
+	/* or meet a reset after the peer had closed its sending side, when nothing is read any more */
+	t.held = NULL;
+	c = connect_client();
+	say(c, GET("/hold"));
+	shutdown(c->fd, SHUT_WR);
+	WAIT_FOR(c, t.held);
+	for (int i = 0; i < 10; i++)
+		turn();
+	client_reset(c);
+	for (int i = 0; i < 10; i++)
+		turn();
+	http_respond_text(t.held, 200, "text/plain", "too late");
+	assert_int_equal(t.closed_calls, 2);
 	/* in the middle of a head, and of a body */
 	static const char *const parts[] = { "GET /hel", POST("/echo", "5", "he") };
 	for (size_t i = 0; i < 2; i++) {
@@ -1058,7 +1072,7 @@ static void test_tls(void **state)
 	client_close(c);
 	/* garbage and old versions get nothing */
 	c = connect_client();
-	say(c, "\x16\x03\x01 nonsense that is no handshake");
+	say_bytes(c, "\x16\x03\x01\x00\x05wrong", 10);
 	WAIT_FOR(c, c->eof);
 	client_close(c);
 	SSL_CTX_set_max_proto_version(ctx, TLS1_1_VERSION);
@@ -1144,5 +1158,7 @@ int main(void)
 		cmocka_unit_test(test_tls),
 		cmocka_unit_test(test_ipv6),
 	};
+	struct sigaction ignore = { .sa_handler = SIG_IGN };
+	sigaction(SIGPIPE, &ignore, NULL);
 	return cmocka_run_group_tests(tests, NULL, free_big);
 }
