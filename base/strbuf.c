@@ -126,7 +126,7 @@ static void add_escape(struct strbuf *b, unsigned char c)
 static size_t plain_run(const char *s)
 {
 	size_t n = 0;
-	for (unsigned char c; (c = (unsigned char)s[n]) >= 0x20 && c < 0x80; n++)
+	for (unsigned char c; (c = (unsigned char)s[n]) >= 0x20 && c < 0x7f; n++)
 		if (strchr("\"\\<>&", c))
 			break;
 	return n;
@@ -143,13 +143,15 @@ static void add_json(struct strbuf *b, const char *s, bool go)
 			strbuf_addn(b, s, n);
 		} else if (c < 0x80) {
 			n = 1;
-			if (c < 0x20 || c == '"' || c == '\\' || go)
+			if (c < 0x20 || c == '"' || c == '\\' || (go ? c != 0x7f : c == 0x7f))
 				add_escape(b, c);
 			else
 				strbuf_addc(b, (char)c);
 		} else if (!(n = text_utf8_step(s, left))) {
 			n = 1;
 			strbuf_add(b, go ? "\\ufffd" : "\xef\xbf\xbd");
+		} else if (!go && n == 2 && c == 0xc2 && (unsigned char)s[1] < 0xa0) {
+			add_escape(b, (unsigned char)s[1]); /* to some terminals U+0080 to U+009F are commands */
 		} else if (go && n == 3 && (!memcmp(s, "\xe2\x80\xa8", 3) || !memcmp(s, "\xe2\x80\xa9", 3))) {
 			strbuf_add(b, s[2] == '\xa8' ? "\\u2028" : "\\u2029");
 		} else {
