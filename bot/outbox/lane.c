@@ -143,6 +143,8 @@ static void fly(void *owner, enum result r, const struct error *why)
 {
 	struct lane *l = owner;
 	struct row *row = l->flying;
+	if (l->outbox->stopped)
+		return;
 	if (r != RC_OK) {
 		lane_sent(l, row->id,
 			  &(struct outbox_result){ .r = RC_UNREACHABLE, .retry_after_ms = -1, .why = why->text });
@@ -173,7 +175,7 @@ static int64_t wait_for_turn(const struct lane *l, int64_t now)
 
 void lane_run(struct lane *l)
 {
-	if (l->flying || !l->platform)
+	if (l->flying || !l->platform || l->outbox->stopped)
 		return;
 	struct row *row = choose(l);
 	if (!row)

@@ -58,7 +58,7 @@ struct outbox {
 	struct lane *lanes;
 	struct posted *posted;
 	uint64_t seen; /* highest row read */
-	bool reading, read_again;
+	bool reading, read_again, stopped;
 	bool *gone; /* set when destroyed while the store still owes an answer */
 	struct metric *sent, *waiting, *failed;
 };

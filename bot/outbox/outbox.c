@@ -25,6 +25,12 @@ enum result outbox_create(struct loop *l, struct store *store, struct metrics *m
 	return RC_OK;
 }
 
+void outbox_stop(struct outbox *o)
+{
+	if (o)
+		o->stopped = true;
+}
+
 void outbox_destroy(struct outbox *o)
 {
 	if (!o)

@@ -45,6 +45,8 @@ typedef void outbox_deliver(void *channel_owner, const struct outbox_item *item,
 extern const struct store_migration outbox_migrations[];
 MUST_CHECK enum result outbox_create(struct loop *l, struct store *store, struct metrics *metrics, struct outbox **ret,
 				     struct error *e);
+/* Nothing is sent any more; before store_close. The outbox is destroyed once the store has closed. */
+void outbox_stop(struct outbox *o);
 void outbox_destroy(struct outbox *o); /* unsent rows stay on disk */
 /* A platform: all channels that start with prefix ("slack:"). spacing_ms: between two items of one channel; per_minute:
  * 0 none, over all channels of the platform. Registered before outbox_start. */

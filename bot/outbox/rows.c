@@ -164,6 +164,8 @@ static void rows_arrived(void *owner, enum result r, const char *json_array, con
 
 void rows_read(struct outbox *o)
 {
+	if (o->stopped)
+		return;
 	if (o->reading) {
 		o->read_again = true;
 		return;
