@@ -29,6 +29,10 @@
 #define X(id, kind, plural, group, version) KIND_##id,
 enum kind { KINDS(X) KIND_COUNT };
 #undef X
+struct kind_info {
+	const char *name, *plural, *group, *version; /* the table's row */
+};
+const struct kind_info *kind_info(enum kind k);
 const char *kind_name(enum kind k); /* "Deployment" */
 MUST_CHECK enum result kind_parse(const char *name, enum kind *ret, struct error *e);
 
@@ -101,6 +105,9 @@ struct cluster { /* first member of each implementation */
 	const char *name;         /* for identities, cards and texts: "prod" */
 	cluster_changed *changed; /* set before start; runs inside a turn, for wanted kinds; may call want */
 	void *changed_owner;
+	/* NULL, or told that something wanted has become known (cluster_known), perhaps as missing, of which no change
+	 * tells. Same owner; once for many. */
+	void (*settled)(void *owner);
 };
 
 /* Begins to fill the cache: Canaries first (all of them are always wanted), the other kinds once those are there. */

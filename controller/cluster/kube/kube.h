@@ -11,6 +11,7 @@ struct kube_options {
 	const char *name;       /* of the cluster, for people; NULL: the context's */
 	int64_t retry_min_ms, retry_max_ms; /* backoff; 0: 500 ms, 30 s */
 	struct metrics *metrics;            /* borrowed; NULL: none */
+	const char *account_dir;            /* of the pod's ServiceAccount; NULL: where kubelet mounts it */
 };
 /* Reads credentials; connects on cluster_start. http is borrowed. */
 MUST_CHECK enum result kube_create(struct loop *l, struct http_client *http, const struct kube_options *o,
@@ -19,3 +20,7 @@ MUST_CHECK enum result kube_create(struct loop *l, struct http_client *http, con
 /* Is this bearer token a ServiceAccount's of the cluster (TokenReview)? user is "" when not. */
 typedef void kube_reviewed(void *owner, enum result r, const char *user, const struct error *why);
 void kube_review_token(struct cluster *c, const char *token, kube_reviewed *done, void *owner);
+
+/* Stops leading and gives the lease back, for the next to take it at once: done runs once, later, within a second, also
+ * when there is no lease. To be called before cluster_destroy. */
+void kube_release_lease(struct cluster *c, loop_fn *done, void *owner);
