@@ -139,16 +139,18 @@ static bool location_is_followed(struct http_call *call, const char *line, size_
 {
 	static const char name[] = "location:";
 	char location[4096];
-	if (!call->follows || status_now(call) / 100 != 3 || len < sizeof name ||
+	long followed = 0;
+	if (!call->max_redirects || status_now(call) / 100 != 3 || len < sizeof name ||
 	    strncasecmp(line, name, sizeof name - 1) != 0)
 		return true;
+	(void)curl_easy_getinfo(call->easy, CURLINFO_REDIRECT_COUNT, &followed);
 	line += sizeof name - 1;
 	len -= sizeof name - 1;
 	while (len && strchr(" \t", *line))
 		line++, len--;
 	while (len && strchr(" \t\r\n", line[len - 1]))
 		len--;
-	if (len >= sizeof location)
+	if (len >= sizeof location || followed >= call->max_redirects)
 		return false;
 	memcpy(location, line, len);
 	location[len] = '\0';
@@ -168,8 +170,9 @@ static size_t header_arrived(char *line, size_t size, size_t n, void *owner)
 		call->head_over = false; /* after a 100 or a redirect comes another head; a trailer is none */
 	else if (*line == '\r' || *line == '\n')
 		call->head_over = true;
-	call->not_followed = !location_is_followed(call, line, size * n);
-	return call->not_followed ? 0 : size * n;
+	if (!location_is_followed(call, line, size * n))
+		call->not_followed = true;
+	return call->not_followed && call->head_over ? 0 : size * n; /* stops curl before it follows */
 }
 
 static size_t body_arrived(char *data, size_t size, size_t n, void *owner)
@@ -292,20 +295,20 @@ static CURLcode set_method(struct http_call *call, const struct http_request *q)
 	CURLcode failed = CURLE_OK;
 	const char *method = q->method ? q->method : "GET";
 	bool post = strcmp(method, "POST") == 0, head = strcmp(method, "HEAD") == 0;
-	if (q->body || post || strcmp(method, "PUT") == 0 || strcmp(method, "PATCH") == 0) {
+	bool body = q->body && q->body_len > 0;
+	if (body || post || strcmp(method, "PUT") == 0 || strcmp(method, "PATCH") == 0) {
 		SET(CURLOPT_POST, 1L);
-		SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)(q->body ? q->body_len : 0));
-		SET(CURLOPT_COPYPOSTFIELDS, q->body ? (const char *)q->body : "");
+		SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)(body ? q->body_len : 0));
+		SET(CURLOPT_COPYPOSTFIELDS, body ? (const char *)q->body : "");
 	} else {
 		SET(head ? CURLOPT_NOBODY : CURLOPT_HTTPGET, 1L);
 	}
 	/* A custom word survives redirects that must turn it into a GET: others than these are not redirected. */
-	bool usual = (post || (!q->body && (head || strcmp(method, "GET") == 0)));
+	bool usual = (post || (!body && (head || strcmp(method, "GET") == 0)));
 	if (!usual)
 		SET(CURLOPT_CUSTOMREQUEST, method);
-	call->follows = usual && q->max_redirects > 0;
-	SET(CURLOPT_FOLLOWLOCATION, call->follows ? 1L : 0L);
-	SET(CURLOPT_MAXREDIRS, (long)q->max_redirects);
+	call->max_redirects = usual ? (long)q->max_redirects : 0;
+	SET(CURLOPT_FOLLOWLOCATION, call->max_redirects ? 1L : 0L);
 	SET(CURLOPT_PROTOCOLS_STR, "http,https");
 	SET(CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
 	return failed;
@@ -427,7 +430,6 @@ static enum result judge(struct http_call *call, CURLcode code)
 {
 	switch ((int)code) {
 	case CURLE_OK:
-	case CURLE_TOO_MANY_REDIRECTS: /* the last redirect is the answer */
 		return RC_OK;
 	case CURLE_WRITE_ERROR:
 	case CURLE_FILESIZE_EXCEEDED:
@@ -451,7 +453,7 @@ void http_call_judge(struct http_call *call, CURLcode code)
 {
 	call->status = status_now(call);
 	call->result = judge(call, code);
-	if (call->result == RC_OK && !call->not_followed && (call->status == 0 || !call->head_over))
+	if (call->result == RC_OK && (call->status == 0 || !call->head_over))
 		call->result = fail(call, RC_UNREACHABLE, "the answer was cut in its headers");
 }
 

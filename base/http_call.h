@@ -29,7 +29,7 @@ struct http_call {
 	struct curl_slist *headers;
 	char origin[336]; /* "GET https://host:port": all that errors say of the URL */
 	char reason[CURL_ERROR_SIZE];
-	bool follows;
+	long max_redirects;
 	http_egress *egress;
 	void *egress_owner;
 	bool (*on_data)(void *owner, int status, const char *data, size_t len);
@@ -44,7 +44,7 @@ struct http_call {
 	bool head_over; /* its empty line has arrived: curl takes a head that is cut for an answer */
 	struct strbuf body;
 	bool refused;      /* by the egress policy, an address at least */
-	bool not_followed; /* a redirect that the rules do not follow: the answer ends at its Location */
+	bool not_followed; /* a redirect that the rules do not follow: the answer is its head */
 	bool stopped;      /* by on_data */
 	int status;
 	enum result result;

@@ -26,6 +26,7 @@ struct watch {
 	uv_poll_t poll;
 	struct http_client *client; /* borrowed; not used once the handle is closing */
 	curl_socket_t fd;
+	int events; /* what curl waits for, in libuv's terms */
 };
 
 static void client_turn(void *owner);
@@ -109,16 +110,18 @@ static int timeout_changed(CURLM *multi, long ms, void *owner)
 	return 0;
 }
 
+/* libuv stops watching a socket in error and says no more. curl is told to read and write instead: it finds the error
+ * itself, has a better text for it, and takes a reset of a kept connection for what it is, a reason to try a new one.
+ */
 static void socket_ready(uv_poll_t *poll, int status, int events)
 {
 	struct watch *w = poll->data;
-	int what = 0;
-	if (status < 0)
-		what = CURL_CSELECT_ERR;
-	if (events & UV_READABLE)
-		what |= CURL_CSELECT_IN;
-	if (events & UV_WRITABLE)
-		what |= CURL_CSELECT_OUT;
+	int what = (events & UV_READABLE ? CURL_CSELECT_IN : 0) | (events & UV_WRITABLE ? CURL_CSELECT_OUT : 0);
+	if (status < 0) {
+		what = CURL_CSELECT_IN | CURL_CSELECT_OUT;
+		if (uv_poll_start(poll, w->events, socket_ready) != 0)
+			what |= CURL_CSELECT_ERR;
+	}
 	drive(w->client, w->fd, what);
 }
 
@@ -155,8 +158,10 @@ static int interest_changed(CURL *easy, curl_socket_t fd, int what, void *owner,
 	}
 	if (!w)
 		w = watch_open(c, fd);
-	int events = (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
-	return w && uv_poll_start(&w->poll, events, socket_ready) == 0 ? 0 : -1;
+	if (!w)
+		return -1;
+	w->events = (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
+	return uv_poll_start(&w->poll, w->events, socket_ready) == 0 ? 0 : -1;
 }
 
 /* ---- the life of a call ---- */
