@@ -13,6 +13,7 @@ enum question_kind { ASK_HOOK, ASK_GATE, ASK_METRIC, ASK_PROBE };
 struct question {
 	enum question_kind kind;
 	size_t index;         /* hook or metric */
+	bool by_template;     /* metric: its template is run, not the built-in or inline query (E48) */
 	enum hook_type type;  /* hook, gate */
 	enum phase phase;     /* hook: the payload's phase */
 	int step;             /* gate: the step it is about, from 1; 0 for gates that are once a revision */
@@ -32,7 +33,7 @@ enum verdict {
 struct answer {
 	struct question asked;
 	enum verdict verdict;
-	double value;     /* metric */
+	double value;     /* metric; request-duration in milliseconds */
 	const char *text; /* body or error text, "" when none */
 	const char *by;   /* gate: who decided, for texts; "" */
 };

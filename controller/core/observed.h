@@ -49,6 +49,8 @@ struct observed {
 	bool can_mirror, can_match, can_weight, no_router /* provider kubernetes, or stepReplicas */;
 	const char *strategy_error; /* provider cannot do this strategy (E33); NULL */
 	enum shape scaler;          /* autoscaler of the primary; SHAPE_AS_WANTED when there is none */
+	int scaler_min;             /* least replicas of the target's autoscaler (4.8); 0 none or unknown */
+	const char *provider;       /* the router in use, for texts; NULL: what the Canary says */
 	bool leftovers;             /* complete: something that we made still exists */
 	bool duplicate_target;      /* another Canary has the same target (E49) */
 };

@@ -1,0 +1,75 @@
+#include "controller/core/objects.h"
+
+#include "base/text.h"
+#include "controller/core/extension.h"
+#include "controller/core/leave.h"
+
+bool has_scaler(const struct canary *c)
+{
+	return !text_empty(c->autoscaler.kind);
+}
+
+void objects_trouble(struct draft *t, const char *text)
+{
+	if (t->o->due)
+		SAY(t, TROUBLE, .a = text);
+	draft_next(t, text);
+}
+
+static void keep_source(struct draft *t)
+{
+	if (t->o->source.exists)
+		return;
+	draft_do(t, EFFECT_ENSURE_SOURCE);
+	if (t->exhausted)
+		return;
+	int whole = t->o->target.wanted > 0 ? t->o->target.wanted : 1;
+	t->effects[t->d.effect_count - 1].replicas = t->c->extension ? extension_maximum(t) : whole;
+}
+
+void objects_begin(struct draft *t)
+{
+	if (leave_finalizer_missing(t))
+		draft_do(t, EFFECT_ADD_FINALIZER);
+	if (leave_finalizer_unwanted(t))
+		draft_do(t, EFFECT_REMOVE_FINALIZER);
+	if (t->o->canary_service != SHAPE_AS_WANTED)
+		draft_do(t, EFFECT_ENSURE_CANARY_SERVICE);
+	if (t->o->primary_service != SHAPE_AS_WANTED)
+		draft_do(t, EFFECT_ENSURE_PRIMARY_SERVICE);
+	keep_source(t);
+	if (t->o->scaler == SHAPE_MISSING)
+		draft_do(t, EFFECT_ENSURE_SCALER);
+}
+
+bool objects_route(struct draft *t)
+{
+	if (t->o->router_error) {
+		objects_trouble(t, t->o->router_error);
+		return false;
+	}
+	if (t->o->router_objects != SHAPE_AS_WANTED)
+		draft_do(t, EFFECT_ENSURE_ROUTER);
+	return true;
+}
+
+/* The apex follows the side that serves; where a rollout is moving it, the phase does that. */
+static void keep_apex(struct draft *t)
+{
+	const struct observed *o = t->o;
+	bool moving = t->s->own.returning || t->s->own.falling_back || t->s->phase == PHASE_FINALISING;
+	if (moving)
+		return;
+	if (t->s->own.target_serves && !o->apex_to_target && o->target.available > 0)
+		draft_do(t, EFFECT_APEX_TO_TARGET);
+	else if (!t->s->own.target_serves && (o->apex_service != SHAPE_AS_WANTED || o->apex_to_target) &&
+		 o->source.available > 0)
+		draft_do(t, EFFECT_APEX_TO_SOURCE);
+}
+
+bool objects_keep(struct draft *t)
+{
+	objects_begin(t);
+	keep_apex(t);
+	return objects_route(t);
+}
