@@ -56,6 +56,7 @@ struct bot_ask {
 	const char *request_id; /* of the approval; "" the open one of the rollout */
 	const char *revision;   /* that the person looked at; "" the present one */
 	const char *reason, *via, *event_id, *message_id;
+	const char *channel; /* "slack:C024", where the person acts; "" none */
 	int weight;
 	bool override_gates;
 };

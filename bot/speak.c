@@ -1,0 +1,367 @@
+/* What leaves for people: one live card a rollout and channel, a reply in its thread for what an edit would not notify.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "bot/room.h"
+
+static const int64_t button_life_ms = 30 * 86400000ll, link_life_ms = 86400000;
+
+/* ---- building ---- */
+
+struct voice {
+	struct bot *bot;
+	const char *channel;
+};
+
+static const char *button_value(void *owner, const char *id, const char *verb, struct arena *a)
+{
+	const struct voice *v = owner;
+	char token[160];
+	struct error e;
+	if (approvals_token(v->bot->o.approvals, id, verb, v->channel, button_life_ms, token, sizeof token, &e) !=
+	    RC_OK) {
+		log_error("button_failed", "why=%s", e.text);
+		return "";
+	}
+	const char *value = arena_printf(a, "v1.%s.%s.%s", id, verb, token);
+	return value ? value : "";
+}
+
+static const char *link_to(void *owner, const struct approval *ap, const char *verb, struct arena *a)
+{
+	(void)verb;
+	const struct voice *v = owner;
+	char token[160];
+	if (text_empty(v->bot->o.public_url) || approvals_token(v->bot->o.approvals, ap->id, "decide", "link",
+								link_life_ms, token, sizeof token, NULL) != RC_OK)
+		return NULL;
+	return arena_printf(a, "%s/decide/%s~%s", v->bot->o.public_url, ap->id, token);
+}
+
+static struct card_options options_for(struct voice *v)
+{
+	const struct bot *b = v->bot;
+	const struct channel *c = bot_channel(b, v->channel);
+	bool links = c && c->ops->buttons_are_links;
+	return (struct card_options){ .lang = bot_lang(b, v->channel),
+				      .console_url = b->o.console_url,
+				      .button_value = links ? NULL : button_value,
+				      .button_owner = v,
+				      .link = links ? link_to : NULL,
+				      .link_owner = v };
+}
+
+static const struct card *card_of(struct voice *v, const struct rollout *r, struct arena *a)
+{
+	size_t n = 0;
+	const struct approval *const *list = approvals_of(v->bot->o.approvals, r->uid, r->revision, a, &n);
+	struct card_options o = options_for(v);
+	return card_build(r, list, n, &o, a);
+}
+
+/* The same with one request as it will be once the transaction in hand commits. */
+static const struct card *card_with(struct voice *v, const struct rollout *r, const struct approval *after,
+				    struct arena *a)
+{
+	size_t n = 0, m = 0;
+	const struct approval *const *list = approvals_of(v->bot->o.approvals, r->uid, after->revision, a, &n);
+	const struct approval **mine = arena_alloc(a, n + 1, sizeof *mine);
+	bool there = false;
+	for (size_t i = 0; mine && i < n; i++) {
+		bool same = text_eq(list[i]->id, after->id);
+		mine[m++] = same ? after : list[i];
+		there = there || same;
+	}
+	if (mine && !there)
+		mine[m++] = after;
+	struct card_options o = options_for(v);
+	return card_build(r, mine, m, &o, a);
+}
+
+const char *speak_status(struct bot *b, const struct rollout *r, enum card_lang lang, struct arena *a)
+{
+	size_t n = 0;
+	const struct approval *const *list = approvals_of(b->o.approvals, r->uid, r->revision, a, &n);
+	struct card_options o = { .lang = lang, .console_url = "" };
+	const struct card *c = card_build(r, list, n, &o, a);
+	return c ? c->plain : "";
+}
+
+/* ---- putting ---- */
+
+static void put(struct bot *b, struct store_tx *tx, enum outbox_kind kind, const char *channel, const char *subject,
+		const char *key, char *body, bool urgent, const struct error *e)
+{
+	if (body)
+		outbox_put(b->o.outbox, tx,
+			   &(struct outbox_item){ .kind = kind,
+						  .channel = channel,
+						  .subject = subject,
+						  .key = key,
+						  .body = body,
+						  .urgent = urgent });
+	else
+		log_error("card_failed", "channel=%s why=%s", channel, e->text);
+	free(body);
+}
+
+/* Where messages cannot be edited a card is a new message: only for what a person must know, once each. */
+static const char *milestone(const struct rollout *r, struct arena *a)
+{
+	switch (r->phase) {
+	case PHASE_PROGRESSING:
+		return r->step <= 1 ? arena_printf(a, "%s/%s/started", r->uid, r->revision) : NULL;
+	case PHASE_SUCCEEDED:
+	case PHASE_FAILED:
+		return arena_printf(a, "%s/%s/%s", r->uid, r->revision, phase_name(r->phase));
+	default:
+		return NULL;
+	}
+}
+
+static void put_card(struct voice *v, struct store_tx *tx, const struct rollout *r, const struct card *card,
+		     bool urgent, struct arena *a)
+{
+	struct channel *c = bot_channel(v->bot, v->channel);
+	const char *subject = arena_printf(a, "%s/%s", r->uid, r->revision);
+	struct error e = { .text = "no memory" };
+	if (!c || !card || !subject)
+		return;
+	if (!c->ops->buttons_are_links) {
+		put(v->bot, tx, OUTBOX_CARD, v->channel, subject, "", c->ops->render_card(c, card, &e), urgent, &e);
+		return;
+	}
+	const char *key = milestone(r, a);
+	if (key)
+		put(v->bot, tx, OUTBOX_MESSAGE, v->channel, subject, key, c->ops->render_card(c, card, &e), urgent, &e);
+}
+
+static void kicked(void *owner, enum result r, const struct error *why)
+{
+	struct bot *b = owner;
+	if (r != RC_OK)
+		log_error("cards_not_stored", "why=%s", why->text);
+	else if (!b->stopping)
+		outbox_kick(b->o.outbox);
+}
+
+static void put_cards(struct bot *b, struct store_tx *tx, const struct rollout *r, bool urgent, struct arena *a)
+{
+	for (const char *const *c = bot_channels(b, r, a); *c; c++) {
+		struct voice v = { b, *c };
+		put_card(&v, tx, r, card_of(&v, r, a), urgent, a);
+	}
+}
+
+void speak_rollout(struct bot *b, const struct rollout *r, bool urgent)
+{
+	struct arena *a = arena_create(BOT_ARENA_BYTES);
+	if (!a || !*bot_channels(b, r, a)) {
+		arena_destroy(a);
+		return;
+	}
+	struct store_tx *tx = store_begin(b->o.store);
+	put_cards(b, tx, r, urgent, a);
+	store_submit(tx, kicked, b);
+	arena_destroy(a);
+}
+
+/* A line of text in the thread of the rollout's card, said once. */
+static void put_text(struct bot *b, struct store_tx *tx, const char *channel, const struct rollout *r, const char *key,
+		     const char *text, struct arena *a)
+{
+	struct channel *c = bot_channel(b, channel);
+	const char *subject = arena_printf(a, "%s/%s", r->uid, r->revision);
+	struct error e = { .text = "no memory" };
+	if (c && subject)
+		put(b, tx, OUTBOX_REPLY, channel, subject, key, c->ops->render_text(c, text, &e), true, &e);
+}
+
+void speak_text(struct bot *b, const struct rollout *r, const char *key, const char *text)
+{
+	struct arena *a = arena_create(BOT_ARENA_BYTES);
+	if (!a)
+		return;
+	struct store_tx *tx = store_begin(b->o.store);
+	for (const char *const *c = bot_channels(b, r, a); *c; c++)
+		put_text(b, tx, *c, r, key, text, a);
+	store_submit(tx, kicked, b);
+	arena_destroy(a);
+}
+
+/* ---- the engine speaks ---- */
+
+static void refresh(void *owner)
+{
+	struct shown *s = owner;
+	struct arena *a = arena_create(BOT_ARENA_BYTES);
+	const struct rollout *r = a ? engine_find_uid(s->bot->o.engine, s->uid, a) : NULL;
+	if (r && text_eq(r->revision, s->revision))
+		speak_rollout(s->bot, r, false);
+	arena_destroy(a);
+}
+
+static struct shown *shown_of(struct bot *b, const struct rollout *r)
+{
+	struct shown *s;
+	HASH_FIND_STR(b->shown, r->uid, s);
+	if (s)
+		return s;
+	s = calloc(1, sizeof *s);
+	if (!s)
+		return NULL;
+	*s = (struct shown){ .bot = b, .uid = strdup(r->uid), .revision = strdup("") };
+	if (!s->uid || !s->revision) {
+		free(s->uid);
+		free(s->revision);
+		free(s);
+		return NULL;
+	}
+	HASH_ADD_KEYPTR(hh, b->shown, s->uid, strlen(s->uid), s);
+	return s;
+}
+
+static void shown_free(struct bot *b, struct shown *s)
+{
+	timer_stop(&s->timer);
+	HASH_DEL(b->shown, s);
+	free(s->uid);
+	free(s->revision);
+	free(s);
+}
+
+/* A change of phase or gate goes out at once; progress waits a moment, so that a burst is one card. */
+static void changed(struct bot *b, const struct rollout *r)
+{
+	struct shown *s = shown_of(b, r);
+	if (!s)
+		return;
+	bool same = text_eq(s->revision, r->revision);
+	if (!r->active && !same)
+		return; /* at rest, and never shown */
+	bool urgent = !same || s->phase != r->phase || s->waiting != r->gate.waiting;
+	if (!same) {
+		free(s->revision);
+		s->revision = strdup(r->revision);
+	}
+	s->phase = r->phase;
+	s->waiting = r->gate.waiting;
+	if (!s->revision) {
+		shown_free(b, s);
+		return;
+	}
+	if (urgent) {
+		timer_stop(&s->timer);
+		speak_rollout(b, r, true);
+	} else if (!timer_active(&s->timer)) {
+		timer_start(b->o.loop, &s->timer, CARD_PAUSE_MS, refresh, s);
+	}
+}
+
+static void request_done(struct bot *b, const struct rollout_event *ev)
+{
+	char key[128];
+	(void)snprintf(key, sizeof key, "request/%s", ev->request_id);
+	if (!text_empty(ev->text))
+		speak_text(b, ev->rollout, key, ev->text);
+}
+
+void speak_event(void *owner, const struct rollout_event *ev)
+{
+	struct bot *b = owner;
+	struct shown *s;
+	switch (ev->news) {
+	case NEWS_CHANGED:
+	case NEWS_STARTED:
+	case NEWS_RESTARTED:
+	case NEWS_SUCCEEDED:
+	case NEWS_FAILED:
+	case NEWS_CANCELLED:
+		changed(b, ev->rollout);
+		break;
+	case NEWS_ALERT:
+		if (ev->severity >= 2)
+			speak_text(b, ev->rollout, ev->key ? ev->key : "", ev->text);
+		break;
+	case NEWS_REQUEST_DONE:
+		request_done(b, ev);
+		break;
+	case NEWS_GONE:
+		HASH_FIND_STR(b->shown, ev->rollout->uid, s);
+		if (s)
+			shown_free(b, s);
+		break;
+	case NEWS_SAID:
+		break;
+	}
+}
+
+/* ---- the approvals speak ---- */
+
+/* Edits notify nobody, so a gate that opens also posts one reply that mentions those who may answer. */
+static void put_ask(struct voice *v, struct store_tx *tx, const struct rollout *r, const struct approval *ap,
+		    struct arena *a)
+{
+	struct channel *c = bot_channel(v->bot, v->channel);
+	struct card_options o = options_for(v);
+	const struct card *card = card_ask(r, ap, &o, a);
+	const char *subject = arena_printf(a, "%s/%s", r->uid, ap->revision);
+	const char *key = arena_printf(a, "%s/open", ap->id);
+	struct error e = { .text = "no memory" };
+	if (c && card && subject && key)
+		put(v->bot, tx, OUTBOX_REPLY, v->channel, subject, key,
+		    c->ops->render_ask(c, card, ap->policy ? ap->policy->approvers : NULL, &e), true, &e);
+}
+
+static void put_decided(struct voice *v, struct store_tx *tx, const struct rollout *r, const struct approval *ap,
+			struct arena *a)
+{
+	const char *text = card_gate_text(ap, bot_lang(v->bot, v->channel), a);
+	const char *key = arena_printf(a, "%s/%s", ap->id, req_state_name(ap->state));
+	if (text && key)
+		put_text(v->bot, tx, v->channel, r, key, text, a);
+}
+
+void speak_record(void *owner, struct store_tx *tx, enum approval_news news, const struct approval *after)
+{
+	struct bot *b = owner;
+	struct arena *a = arena_create(BOT_ARENA_BYTES);
+	const struct rollout *now = a ? engine_find_uid(b->o.engine, after->uid, a) : NULL;
+	if (!now) {
+		arena_destroy(a);
+		return;
+	}
+	struct rollout r = *now; /* a superseded request's card stays the card of its own revision */
+	r.revision = after->revision;
+	if (!text_eq(now->revision, after->revision) && after->state == REQ_SUPERSEDED)
+		r.gate.waiting = false;
+	for (const char *const *c = bot_channels(b, now, a); *c; c++) {
+		struct voice v = { b, *c };
+		put_card(&v, tx, &r, card_with(&v, &r, after, a), true, a);
+		if (news == APPROVAL_OPENED || news == APPROVAL_REMINDED)
+			put_ask(&v, tx, &r, after, a);
+		if (news == APPROVAL_DECIDED)
+			put_decided(&v, tx, &r, after, a);
+	}
+	arena_destroy(a);
+}
+
+void speak_news(void *owner, enum approval_news news, const struct approval *a)
+{
+	(void)news;
+	(void)a;
+	struct bot *b = owner;
+	if (!b->stopping)
+		outbox_kick(b->o.outbox);
+}
+
+void speak_forget(struct bot *b)
+{
+	struct shown *s, *next;
+	HASH_ITER (hh, b->shown, s, next) {
+		shown_free(b, s);
+	}
+}
