@@ -164,7 +164,7 @@ static bool read_offset(const char *s, int64_t *ret_ms)
 	int64_t sign = *s++ == '-' ? -1 : 1;
 	if (!read_field(&s, 2, 0, 23, ':', &hours) || !read_field(&s, 2, 0, 59, 0, &minutes) || *s)
 		return false;
-	*ret_ms = sign * (int64_t)(hours * 60 + minutes) * 60000;
+	*ret_ms = sign * ((int64_t)hours * 60 + minutes) * 60000;
 	return true;
 }
 
@@ -189,7 +189,7 @@ enum result wall_parse(const char *s, struct wall_ms *ret, struct error *e)
 		return error_set(e, RC_INVALID, "\"%s\" is not a time such as 2026-11-24T21:58:22Z",
 				 text_show(s ? s : "", s ? strlen(s) : 0, shown));
 	int64_t days = day_of_date((struct date){ year, month, day });
-	int64_t seconds = (int64_t)hour * 3600 + minute * 60 + second;
+	int64_t seconds = ((int64_t)hour * 60 + minute) * 60 + second;
 	ret->v = days * MS_PER_DAY + seconds * 1000 + ms - offset;
 	return RC_OK;
 }

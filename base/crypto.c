@@ -91,7 +91,8 @@ enum result crypto_token(size_t bytes, char *buf, size_t size, struct error *e)
 
 enum result crypto_uuid(char ret[37], struct error *e)
 {
-	static const unsigned char groups[] = { 4, 2, 2, 2, 6 };
+	enum { GROUPS = 5 };
+	static const size_t groups[GROUPS] = { 4, 2, 2, 2, 6 };
 	unsigned char random[16];
 	enum result r = crypto_random(random, sizeof random, e);
 	if (r != RC_OK)
@@ -99,11 +100,11 @@ enum result crypto_uuid(char ret[37], struct error *e)
 	random[6] = (unsigned char)((random[6] & 0x0f) | 0x40); /* version 4 */
 	random[8] = (unsigned char)((random[8] & 0x3f) | 0x80); /* variant of RFC 9562 */
 	const unsigned char *bytes = random;
-	for (size_t i = 0; i < sizeof groups; i++) {
+	for (size_t i = 0; i < GROUPS; i++) {
 		crypto_hex(bytes, groups[i], ret);
 		bytes += groups[i];
 		ret += groups[i] * 2;
-		if (i + 1 < sizeof groups)
+		if (i + 1 < GROUPS)
 			*ret++ = '-';
 	}
 	return RC_OK;

@@ -41,16 +41,18 @@ static void add_sorted(struct strbuf *b, const cJSON *v, const struct style *sty
 {
 	size_t n = 0, i = 0;
 	const cJSON *member;
-	cJSON_ArrayForEach(member, v) n++;
+	cJSON_ArrayForEach (member, v)
+		n++;
 	if (!n)
 		return;
-	CLEANUP(free_p) const cJSON **members = reallocarray(NULL, n, sizeof *members);
+	CLEANUP(free_p) const cJSON **members = reallocarray(NULL, n, sizeof(const cJSON *));
 	if (!members) {
 		b->overflow = true;
 		return;
 	}
-	cJSON_ArrayForEach(member, v) members[i++] = member;
-	qsort(members, n, sizeof *members, compare_names);
+	cJSON_ArrayForEach (member, v)
+		members[i++] = member;
+	qsort(members, n, sizeof(const cJSON *), compare_names);
 	for (i = 0; i < n; i++) {
 		if (i)
 			strbuf_addc(b, ',');

@@ -55,7 +55,7 @@ static int peek(const struct scan *s)
 
 static void skip_blanks(struct scan *s)
 {
-	while (s->at < s->len && memchr(" \t\r\n", s->text[s->at], 4))
+	for (char c; s->at < s->len && ((c = s->text[s->at]) == ' ' || c == '\t' || c == '\r' || c == '\n');)
 		s->at++;
 }
 

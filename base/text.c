@@ -172,7 +172,7 @@ void text_from_double(double v, char buf[32])
 		snprintf(buf, 32, "%s", isnan(v) ? "NaN" : v > 0 ? "+Inf" : "-Inf");
 		return;
 	}
-	char scientific[32], digits[24];
+	char scientific[32], digits[24] = "";
 	shortest_scientific(v, scientific);
 	const char *s = scientific;
 	bool negative = *s == '-';
