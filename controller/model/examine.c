@@ -12,6 +12,16 @@ static const char *text_or_empty(const cJSON *v)
 	return text ? text : "";
 }
 
+/* "" for one that is unknown: what depends on the provider then says nothing. */
+static const char *known_provider(const cJSON *spec)
+{
+	const char *provider = text_or_empty(member(spec, "provider"));
+	for (const char *const *w = canary_providers; *w; w++)
+		if (strcmp(*w, provider) == 0)
+			return provider;
+	return "";
+}
+
 static struct subject subject_of(const cJSON *object)
 {
 	const cJSON *spec = member(object, "spec");
@@ -24,7 +34,7 @@ static struct subject subject_of(const cJSON *object)
 		.analysis = analysis ? analysis : old,
 		.analysis_path = path_of(old && !analysis ? "spec.canaryAnalysis" : "spec.analysis"),
 		.extension = annotation_extension(object),
-		.provider = text_or_empty(member(spec, "provider")),
+		.provider = known_provider(spec),
 		.target_kind = text_or_empty(member(target, "kind")),
 	};
 	s.knative = strcmp(s.target_kind, "Service") == 0 &&

@@ -9,7 +9,7 @@ struct subject {
 	const cJSON *object, *spec, *analysis; /* borrowed; the last two NULL when absent */
 	struct path analysis_path;
 	bool extension, knative, router /* traffic is shifted by weights or conditions */;
-	const char *provider, *target_kind; /* "" when absent */
+	const char *provider, *target_kind; /* "" when absent, the provider also when it is unknown */
 };
 
 void canary_examine(const cJSON *object, struct report *r);

@@ -8,6 +8,8 @@
 #include "base/text.h"
 #include "base/yaml.h"
 
+enum { FIELD_SIZE = sizeof(((struct finding *)0)->field) };
+
 /* Takes back the bytes of a character that the end of the buffer cut in two. */
 static void trim_cut(char *s)
 {
@@ -28,36 +30,50 @@ static void clean(char *s)
 			*s = '?';
 }
 
-static struct path made(const char *fmt, ...) PRINTF(1, 2);
-static struct path made(const char *fmt, ...)
-{
-	struct path p;
-	va_list ap;
-	va_start(ap, fmt);
-	vsnprintf(p.text, sizeof p.text, fmt, ap);
-	va_end(ap);
-	clean(p.text);
-	return p;
-}
-
 struct path path_of(const char *text)
 {
-	return made("%s", text);
+	return (struct path){ .word = text };
 }
 
 struct path path_member(const struct path *parent, const char *name)
 {
-	return made("%s%s%s", parent->text, *parent->text ? "." : "", name);
+	return (struct path){ .parent = parent, .word = name };
 }
 
 struct path path_key(const struct path *parent, const char *key)
 {
-	return made("%s[%s]", parent->text, key);
+	return (struct path){ .parent = parent, .word = key, .key = true };
 }
 
 struct path path_item(const struct path *parent, size_t index)
 {
-	return made("%s[%zu]", parent->text, index);
+	return (struct path){ .parent = parent, .index = index };
+}
+
+/* Appends to what stands in buf; too long a path is cut. */
+static void append(char buf[FIELD_SIZE], const char *fmt, ...) PRINTF(2, 3);
+static void append(char buf[FIELD_SIZE], const char *fmt, ...)
+{
+	size_t len = strlen(buf);
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(buf + len, FIELD_SIZE - len, fmt, ap);
+	va_end(ap);
+}
+
+/* As deep as the schema, which has no loops. */
+static void print_path(const struct path *p, char buf[FIELD_SIZE])
+{
+	if (p->parent)
+		print_path(p->parent, buf);
+	else
+		*buf = '\0';
+	if (!p->word)
+		append(buf, "[%zu]", p->index);
+	else if (p->key)
+		append(buf, "[%s]", p->word);
+	else
+		append(buf, "%s%s", *buf ? "." : "", p->word);
 }
 
 bool report_wants(const struct report *r, enum level level)
@@ -83,7 +99,7 @@ static struct finding *finding_new(struct report *r)
 	return ret;
 }
 
-static void add_finding(struct report *r, enum level level, struct yaml_place place, const struct path *p,
+static void add_finding(struct report *r, enum level level, struct yaml_place place, const char *field,
 			const char *text)
 {
 	bool last = r->findings->count - r->begin == REPORT_FINDINGS_MAX;
@@ -93,8 +109,8 @@ static void add_finding(struct report *r, enum level level, struct yaml_place pl
 	f->line = place.line;
 	f->column = place.column;
 	f->warning = level == LEVEL_WARNING && !last;
-	snprintf(f->field, sizeof f->field, "%s", p->text);
-	snprintf(f->text, sizeof f->text, "%s%s%s", p->text, *p->text ? ": " : "",
+	snprintf(f->field, sizeof f->field, "%s", field);
+	snprintf(f->text, sizeof f->text, "%s%s%s", field, *field ? ": " : "",
 		 last ? "and more mistakes, which are left out" : text);
 	trim_cut(f->text);
 	if (!f->warning)
@@ -106,15 +122,17 @@ static void add(struct report *r, enum level level, struct yaml_place place, con
 static void add(struct report *r, enum level level, struct yaml_place place, const struct path *p, const char *fmt,
 		va_list ap)
 {
-	char text[sizeof(((struct finding *)0)->text)];
+	char text[sizeof(((struct finding *)0)->text)], field[FIELD_SIZE];
+	print_path(p, field);
+	clean(field);
 	vsnprintf(text, sizeof text, fmt, ap);
 	trim_cut(text);
 	if (level == LEVEL_FATAL)
 		r->failed = true;
 	if (r->findings)
-		add_finding(r, level, place, p, text);
+		add_finding(r, level, place, field, text);
 	else
-		error_set(r->first, RC_INVALID, "%s%s%s", p->text, *p->text ? ": " : "", text);
+		error_set(r->first, RC_INVALID, "%s%s%s", field, *field ? ": " : "", text);
 }
 
 void report_add(struct report *r, enum level level, const cJSON *node, const struct path *p, const char *fmt, ...)

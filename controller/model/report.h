@@ -24,9 +24,13 @@ struct report {
 };
 enum { REPORT_FINDINGS_MAX = 200, REPORT_QUOTE = 72 };
 
-/* A field's path as it is shown; too long ones are cut. */
+/* A field's path: a step and the way to it, so that walking costs no text. Each borrows its parent and its word, which
+ * must live as long as it is used. */
 struct path {
-	char text[sizeof(((struct finding *)0)->field)];
+	const struct path *parent; /* NULL: the word is the whole path so far */
+	const char *word;          /* NULL: index is the step */
+	size_t index;
+	bool key; /* of a map: shown in brackets */
 };
 struct path path_of(const char *text);
 struct path path_member(const struct path *parent, const char *name); /* parent.name */

@@ -104,13 +104,16 @@ static void check_words(const struct schema *s, const cJSON *v, const struct pat
 static void check_bounds(const struct schema *s, const cJSON *v, const struct path *p, struct report *r)
 {
 	double n = v->valuedouble;
+	bool fits = n >= (double)INT32_MIN && n <= (double)INT32_MAX;
+	if (fits && (!s->bounded || (n >= (double)s->min && n <= (double)s->max)))
+		return;
 	char text[32];
 	text_from_double(n, text);
-	if (n < (double)INT32_MIN || n > (double)INT32_MAX)
+	if (!fits)
 		report_add(r, LEVEL_FATAL, v, p, "%s is too large", text);
-	else if (s->bounded && s->max == INT32_MAX && n < (double)s->min)
+	else if (s->max == INT32_MAX)
 		report_add(r, s->level, v, p, "%s is too small; at least %" PRId64 " is allowed", text, s->min);
-	else if (s->bounded && (n < (double)s->min || n > (double)s->max))
+	else
 		report_add(r, s->level, v, p, "%s is out of range; %" PRId64 " to %" PRId64 " is allowed", text, s->min,
 			   s->max);
 }
@@ -235,7 +238,7 @@ static void check_items(const struct schema *s, const cJSON *v, const struct pat
 
 void schema_check(const struct schema *s, const cJSON *v, const struct path *p, struct report *r)
 {
-	if (cJSON_IsNull(v) && *p->text)
+	if (cJSON_IsNull(v) && p->parent) /* absent; the whole object cannot be */
 		return;
 	if (!type_fits(s, v)) {
 		char buf[REPORT_QUOTE];

@@ -172,9 +172,9 @@ static void rule_affinity(const struct subject *s, struct report *r)
 	if (*s->provider && strcmp(s->provider, "istio") != 0 && !is_gatewayapi(s))
 		report_add_key(r, LEVEL_WARNING, v, &p, "provider %s has no session affinity; it is ignored",
 			       s->provider);
-	p = path_member(&p, "primaryCookieName");
+	struct path at_primary = path_member(&p, "primaryCookieName");
 	if (!text_empty(cookie) && text_eq(cookie, primary))
-		report_add(r, LEVEL_FATAL, member(v, "primaryCookieName"), &p,
+		report_add(r, LEVEL_FATAL, member(v, "primaryCookieName"), &at_primary,
 			   "can't use the same cookie name for both primary and cookie name; please update them to be "
 			   "different");
 }

@@ -625,6 +625,27 @@ static void test_seed(void **state)
 			    "{\"msgtype\": \"text\",\"text\": {\"content\": \"deploy success\"}}");
 }
 
+static void test_too_large(void **state)
+{
+	(void)state;
+	enum { TEXT_BYTES = 1 << 20 };
+	CLEANUP(json_delete_p) cJSON *v = patched("{}");
+	CLEANUP(free_p) char *text = malloc(TEXT_BYTES + 1);
+	assert_non_null(text);
+	memset(text, 'x', TEXT_BYTES);
+	text[TEXT_BYTES] = '\0';
+	for (int i = 0; i < 9; i++) {
+		char path[64];
+		snprintf(path, sizeof path, "metadata.labels.l%d", i);
+		assert_true(json_put_text(v, path, text));
+	}
+	struct canary *c = NULL;
+	struct error e = { .text = "" };
+	assert_int_equal(canary_parse(v, &c, &e), RC_EXHAUSTED);
+	assert_string_equal(e.text, "the canary is too large");
+	assert_null(c);
+}
+
 static void test_not_an_object(void **state)
 {
 	(void)state;
@@ -642,15 +663,15 @@ static void test_not_an_object(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_defaults),      cmocka_unit_test(test_identity_and_spec),
-		cmocka_unit_test(test_analysis),      cmocka_unit_test(test_intervals),
-		cmocka_unit_test(test_small_rules),   cmocka_unit_test(test_strategy),
-		cmocka_unit_test(test_timeouts),      cmocka_unit_test(test_hook),
-		cmocka_unit_test(test_addresses),     cmocka_unit_test(test_annotations),
-		cmocka_unit_test(test_source),        cmocka_unit_test(test_request),
-		cmocka_unit_test(test_mistakes),      cmocka_unit_test(test_robot_text_is_kept_secret),
-		cmocka_unit_test(test_tolerated),     cmocka_unit_test(test_seed),
-		cmocka_unit_test(test_not_an_object),
+		cmocka_unit_test(test_defaults),    cmocka_unit_test(test_identity_and_spec),
+		cmocka_unit_test(test_analysis),    cmocka_unit_test(test_intervals),
+		cmocka_unit_test(test_small_rules), cmocka_unit_test(test_strategy),
+		cmocka_unit_test(test_timeouts),    cmocka_unit_test(test_hook),
+		cmocka_unit_test(test_addresses),   cmocka_unit_test(test_annotations),
+		cmocka_unit_test(test_source),      cmocka_unit_test(test_request),
+		cmocka_unit_test(test_mistakes),    cmocka_unit_test(test_robot_text_is_kept_secret),
+		cmocka_unit_test(test_tolerated),   cmocka_unit_test(test_seed),
+		cmocka_unit_test(test_too_large),   cmocka_unit_test(test_not_an_object),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

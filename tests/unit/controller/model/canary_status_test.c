@@ -51,6 +51,7 @@ static const struct canary_status full = {
 		.failed_why = "progress \"deadline\"\nexceeded \xe7\x81\xb0",
 		.run = 7,
 		.gate = HOOK_CONFIRM_PROMOTION,
+		.held = true,
 		.skip_gates = true,
 		.max_replicas = 4,
 		.next_weight = 80,
@@ -85,7 +86,7 @@ static void test_every_field_is_printed(void **state)
 		"\"paused\":true,\"skipRest\":true,\"wantedWeight\":0,\"postPending\":true,\"completing\":true,"
 		"\"sourceAtPromoted\":true,\"returning\":true,"
 		"\"failedWhy\":\"progress \\\"deadline\\\"\\nexceeded \xe7\x81\xb0\",\"run\":7,"
-		"\"gate\":\"confirm-promotion\",\"skipGates\":true,\"maxReplicas\":4,\"nextWeight\":80,"
+		"\"gate\":\"confirm-promotion\",\"held\":true,\"skipGates\":true,\"maxReplicas\":4,\"nextWeight\":80,"
 		"\"targetServes\":true,\"fallingBack\":true,\"leaving\":2,"
 		"\"startedAt\":\"2026-01-02T03:04:05.123Z\",\"changedAt\":\"2026-01-02T03:04:05.999Z\","
 		"\"request\":{\"id\":\"r1\",\"verb\":\"promote\",\"outcome\":\"refused\","
@@ -107,6 +108,34 @@ static void test_round_trip(void **state)
 	assert_int_equal(c->status.own.wanted_weight, 0);
 	assert_int_equal(c->status.own.gate, HOOK_CONFIRM_PROMOTION);
 	assert_string_equal(c->status.own.failed_why, full.own.failed_why);
+}
+
+/* Which allocation of cJSON's fails; those before it are counted down. */
+static long allocations_left;
+
+static void *scarce_malloc(size_t size)
+{
+	return allocations_left-- > 0 ? malloc(size) : NULL;
+}
+
+/* Each allocation fails once: no status is better than half of one, and nothing leaks (the sanitizer looks). */
+static void test_no_memory_for_printing(void **state)
+{
+	(void)state;
+	cJSON_Hooks scarce = { scarce_malloc, free };
+	cJSON *printed = NULL;
+	long n = 0;
+	cJSON_InitHooks(&scarce);
+	for (; !printed && n < 1000; n++) {
+		allocations_left = n;
+		printed = canary_status_print(&full);
+	}
+	cJSON_InitHooks(NULL);
+	assert_non_null(printed);
+	assert_in_range(n, 100, 999);
+	CLEANUP(json_delete_p) cJSON *whole = canary_status_print(&full);
+	assert_true(cJSON_Compare(printed, whole, true));
+	cJSON_Delete(printed);
 }
 
 static void test_every_phase(void **state)
@@ -223,6 +252,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_field_is_printed),
 		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_no_memory_for_printing),
 		cmocka_unit_test(test_every_phase),
 		cmocka_unit_test(test_least),
 		cmocka_unit_test(test_stock_flagger),
