@@ -47,13 +47,13 @@ struct peer {
 	} connected[PEER_CONNECTIONS];
 };
 
-static bool peer_readable(int fd)
+static inline bool peer_readable(int fd)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 	return poll(&p, 1, PEER_DEADLINE_MS) == 1;
 }
 
-static void peer_log(struct peer *p, const char *request)
+static inline void peer_log(struct peer *p, const char *request)
 {
 	pthread_mutex_lock(&p->lock);
 	if (p->requests < PEER_REQUESTS)
@@ -61,14 +61,14 @@ static void peer_log(struct peer *p, const char *request)
 	pthread_mutex_unlock(&p->lock);
 }
 
-static size_t peer_body_length(const char *head)
+static inline size_t peer_body_length(const char *head)
 {
 	const char *length = strcasestr(head, "\r\ncontent-length:");
 	return length ? strtoul(length + strlen("\r\ncontent-length:"), NULL, 10) : 0;
 }
 
 /* One request into buf, of which a long body is cut; false at the end of the connection. */
-static bool peer_read(int fd, char *buf, size_t size)
+static inline bool peer_read(int fd, char *buf, size_t size)
 {
 	char rest[4096];
 	size_t len = 0, body = 0;
@@ -91,7 +91,7 @@ static bool peer_read(int fd, char *buf, size_t size)
 	return true;
 }
 
-static bool peer_send(int fd, const char *s)
+static inline bool peer_send(int fd, const char *s)
 {
 	for (size_t len = strlen(s); len;) {
 		ssize_t n = send(fd, s, len, MSG_NOSIGNAL);
@@ -113,7 +113,7 @@ static const struct peer_reply *peer_find(const struct peer *p, const char *requ
 	return r->path ? r : NULL;
 }
 
-static bool peer_play(struct peer *p, int fd, const struct peer_reply *reply)
+static inline bool peer_play(struct peer *p, int fd, const struct peer_reply *reply)
 {
 	char c;
 	for (size_t i = 0; i < PEER_PARTS && reply->parts[i]; i++) {
@@ -135,7 +135,7 @@ static bool peer_play(struct peer *p, int fd, const struct peer_reply *reply)
 	return true;
 }
 
-static void *peer_serve(void *arg)
+static inline void *peer_serve(void *arg)
 {
 	struct peer_connection *c = arg;
 	char request[PEER_REQUEST_BYTES];
@@ -149,7 +149,7 @@ static void *peer_serve(void *arg)
 	return NULL;
 }
 
-static void *peer_accept(void *arg)
+static inline void *peer_accept(void *arg)
 {
 	struct peer *p = arg;
 	for (;;) {
@@ -168,7 +168,7 @@ static void *peer_accept(void *arg)
 	}
 }
 
-static struct peer *peer_start(const struct peer_reply *replies)
+static inline struct peer *peer_start(const struct peer_reply *replies)
 {
 	struct peer *p = calloc(1, sizeof *p);
 	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
@@ -187,7 +187,7 @@ static struct peer *peer_start(const struct peer_reply *replies)
 }
 
 /* After the clients are gone: a connection that is still open would be waited for. */
-static void peer_stop(struct peer *p)
+static inline void peer_stop(struct peer *p)
 {
 	shutdown(p->listener, SHUT_RDWR);
 	pthread_join(p->acceptor, NULL);
@@ -202,12 +202,12 @@ static void peer_stop(struct peer *p)
 	free(p);
 }
 
-static void peer_open_gate(struct peer *p)
+static inline void peer_open_gate(struct peer *p)
 {
 	assert_int_equal(write(p->gate[1], "", 1), 1);
 }
 
-static unsigned peer_connections(struct peer *p)
+static inline unsigned peer_connections(struct peer *p)
 {
 	pthread_mutex_lock(&p->lock);
 	unsigned n = p->connections;
@@ -216,7 +216,7 @@ static unsigned peer_connections(struct peer *p)
 }
 
 /* The n-th request, raw; "" when it did not come. It lives until peer_stop. */
-static const char *peer_request(struct peer *p, unsigned n)
+static inline const char *peer_request(struct peer *p, unsigned n)
 {
 	pthread_mutex_lock(&p->lock);
 	const char *request = n < p->requests ? p->log[n] : "";
