@@ -35,8 +35,7 @@ enum result crypto_hmac_sha256(const void *key, size_t key_len, const void *data
 	unsigned char mac[SHA256_BYTES];
 	if (key_len > INT_MAX)
 		return error_set(e, RC_INVALID, "HMAC key of %zu bytes is too long", key_len);
-	/* A NULL key would mean "the key of the last call". */
-	if (!HMAC(EVP_sha256(), key_len ? key : "", (int)key_len, data, len, mac, NULL))
+	if (!HMAC(EVP_sha256(), key, (int)key_len, data, len, mac, NULL))
 		return error_set(e, RC_EXHAUSTED, "HMAC-SHA-256 is not available");
 	memcpy(ret, mac, sizeof mac);
 	return RC_OK;

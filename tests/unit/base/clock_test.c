@@ -88,8 +88,8 @@ static const char *const refused[] = {
 	"2026-11-24T21:58:22+0800",
 	" 2026-11-24T21:58:22Z",
 	"-026-11-24T21:58:22Z",
-	"2026-11-24\xd4"
-	"21:58:22Z",
+	("2026-11-24\xd4"
+	 "21:58:22Z"),
 };
 
 static void test_parse(void **state)

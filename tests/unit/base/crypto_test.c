@@ -28,7 +28,7 @@ static void test_sha256(void **state)
 	}
 }
 
-/* RFC 4231 and the empty key, which must not mean "the key of the last call". */
+/* RFC 4231, and a key that is missing. */
 static void test_hmac(void **state)
 {
 	(void)state;
