@@ -126,7 +126,6 @@ static void add(struct report *r, enum level level, struct yaml_place place, con
 	print_path(p, field);
 	clean(field);
 	vsnprintf(text, sizeof text, fmt, ap);
-	trim_cut(text);
 	if (level == LEVEL_FATAL)
 		r->failed = true;
 	if (r->findings)

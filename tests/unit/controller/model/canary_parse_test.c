@@ -328,7 +328,7 @@ static void test_annotations(void **state)
 	(void)state;
 	CLEANUP(canary_free_p)
 	struct canary *c = parsed(ANNOTATIONS("\"rollcall.dev/policy\":\"prod\",\"rollcall.dev/steps\":\"manual\","
-					      "\"rollcall.dev/gates\":\" confirm-rollout, ,confirm-promotion,\","
+					      "\"rollcall.dev/gates\":\" confirm-rollout , ,confirm-promotion,\","
 					      "\"alicloud.canary.extension.switch\":\"true\","
 					      "\"alicloud.canary.distinguish.labels\":\"version, example.com/track\","
 					      "\"alicloud.canary.general.labels\":\"app\""));
@@ -448,6 +448,8 @@ static const struct {
 	  "spec.analysis.interval: \"1 minute\" is not a duration; write it like \"30s\", \"1m\" or \"1m30s\"" },
 	{ "{\"spec\":{\"analysis\":{\"interval\":\"10sx\"}}}",
 	  "spec.analysis.interval: \"10sx\" is not a duration; write it like \"30s\", \"1m\" or \"1m30s\"" },
+	{ "{\"spec\":{\"analysis\":{\"interval\":\"-5s\"}}}",
+	  "spec.analysis.interval: \"-5s\" is not a duration; write it like \"30s\", \"1m\" or \"1m30s\"" },
 	{ "{\"spec\":{\"analysis\":{\"interval\":30}}}",
 	  "spec.analysis.interval: 30 is not a duration, such as \"30s\" or \"1m\"" },
 	{ "{\"spec\":{\"analysis\":{\"canaryWeight\":120}}}",
@@ -502,6 +504,10 @@ static const struct {
 	{ ANNOTATIONS("\"rollcall.dev/policy\":\"a b\""), "metadata.annotations[rollcall.dev/policy]: \"a b\" is not "
 							  "the name of a policy; letters, digits, '-', '_' and "
 							  "'.', at most 63" },
+	{ ANNOTATIONS("\"rollcall.dev/policy\":\"a234567890123456789012345678901234567890123456789012345678901234\""),
+	  "metadata.annotations[rollcall.dev/policy]: "
+	  "\"a234567890123456789012345678901234567890123456789012345678901234\" is not the name of a policy; letters, "
+	  "digits, '-', '_' and '.', at most 63" },
 	{ ANNOTATIONS("\"alicloud.canary.extension.switch\":true"),
 	  "metadata.annotations[alicloud.canary.extension.switch]: true is not text (in quotes)" },
 	{ "{\"metadata\":{\"name\":null}}", "metadata.name: is missing; it must be the name of the Canary" },

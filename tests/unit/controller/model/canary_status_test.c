@@ -191,6 +191,9 @@ static void test_stock_flagger(void **state)
 	struct canary *none = with_status(object_from(
 		"{\"phase\":\"Initialized\",\"trackedConfigs\":null,\"conditions\":[{\"type\":\"Other\"}]}"));
 	assert_false(none->status.has_tracked_configs || none->status.has_condition);
+	CLEANUP(canary_free_p) struct canary *empty = with_status(object_from("{\"trackedConfigs\":{}}"));
+	assert_true(empty->status.has_tracked_configs);
+	assert_int_equal(empty->status.tracked_configs.count, 0);
 }
 
 static const struct {
