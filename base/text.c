@@ -165,7 +165,8 @@ static void shortest_scientific(double v, char buf[32])
 	uselocale(before);
 }
 
-/* Plain digits for exponents of -6 to 20, scientific beyond, as ECMAScript and Go's JSON do. */
+/* Plain digits from 1e-6 to 2^53. Beyond, where not every integer is a double, scientific: 1e+19 claims less than
+ * 10000000000000000000, and a strict reader takes it. */
 void text_from_double(double v, char buf[32])
 {
 	if (!isfinite(v)) {
@@ -184,12 +185,12 @@ void text_from_double(double v, char buf[32])
 		n--;
 	int exponent = (int)strtol(s + 1, NULL, 10), count = (int)n;
 	const char *sign = negative ? "-" : "";
-	if (exponent < -6 || exponent > 20)
+	if (exponent < -6 || fabs(v) > 9007199254740992.0)
 		snprintf(buf, 32, "%s%c%s%.*se%+d", sign, digits[0], n > 1 ? "." : "", count - 1, digits + 1, exponent);
 	else if (exponent < 0)
 		snprintf(buf, 32, "%s0.%.*s%.*s", sign, -exponent - 1, "00000", count, digits);
 	else if (exponent >= count - 1)
-		snprintf(buf, 32, "%s%.*s%.*s", sign, count, digits, exponent - count + 1, "00000000000000000000");
+		snprintf(buf, 32, "%s%.*s%.*s", sign, count, digits, exponent - count + 1, "000000000000000");
 	else
 		snprintf(buf, 32, "%s%.*s.%.*s", sign, exponent + 1, digits, count - exponent - 1,
 			 digits + exponent + 1);

@@ -17,7 +17,8 @@ MUST_CHECK enum result text_i64(const char *s, int64_t min, int64_t max, int64_t
 bool text_is_decimal(const char *s);
 /* Locale-free; the whole text must be a finite decimal number. */
 MUST_CHECK enum result text_double(const char *s, double *ret, struct error *e);
-/* Shortest decimal form that reads back the same ("99", "0.5"); "C" locale always. buf of 32 bytes. */
+/* Shortest decimal form that reads back the same ("99", "0.5", "1e+16" beyond 2^53, "NaN", "+Inf"); "C" locale always.
+ * buf of 32 bytes. */
 void text_from_double(double v, char buf[32]);
 bool text_is_utf8(const char *s, size_t len);
 /* Bytes of the well-formed UTF-8 sequence (1-4) that s starts with; 0: not well-formed, or len is 0. */

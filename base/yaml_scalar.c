@@ -53,7 +53,7 @@ static bool read_any_integer(const char *s, uint64_t *ret, bool *fits)
 	case 'b':
 		return read_integer(s + 2, 2, ret, fits);
 	default:
-		return read_integer(s + 1, 8, ret, fits); /* 089 is none: text_double reads it as 89 */
+		return read_integer(s + 1, 8, ret, fits) || read_integer(s, 10, ret, fits); /* 089 is no octal */
 	}
 }
 

@@ -110,6 +110,8 @@ static const struct {
 	  "f:1:4: the number 9007199254740993 does not fit (integers up to 2^53), put it in quotes to have a text" },
 	{ TEXT("a: 0xffffffffffffffffff"), "f:1:4: the number 0xffffffffffffffffff does not fit (integers up to 2^53), "
 					   "put it in quotes to have a text" },
+	{ TEXT("a: 09007199254740993"),
+	  "f:1:4: the number 09007199254740993 does not fit (integers up to 2^53), put it in quotes to have a text" },
 	{ TEXT("a: 1e999"),
 	  "f:1:4: the number 1e999 does not fit (integers up to 2^53), put it in quotes to have a text" },
 	{ TEXT("a: -.inf"),
