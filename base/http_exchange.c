@@ -269,6 +269,14 @@ const char *http_header(const struct http_exchange *x, const char *lower_case_na
 	return http_pairs_find(&x->fields, lower_case_name);
 }
 
+bool http_header_repeated(const struct http_exchange *x, const char *lower_case_name)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < x->fields.n; i++)
+		n += strcmp(x->fields.at[i].name, lower_case_name) == 0;
+	return n > 1;
+}
+
 static bool is_form(const char *type)
 {
 	static const char form[] = "application/x-www-form-urlencoded";

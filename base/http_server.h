@@ -66,6 +66,8 @@ const char *http_param(const struct http_exchange *x, const char *name); /* of t
 const char *http_query(const struct http_exchange *x, const char *name);
 const char *http_form(struct http_exchange *x, const char *name);
 const char *http_header(const struct http_exchange *x, const char *lower_case_name); /* NULL when missing */
+/* Whether a header came more than once: of a signature the first and the last would each be believed by somebody. */
+bool http_header_repeated(const struct http_exchange *x, const char *lower_case_name);
 const char *http_cookie(struct http_exchange *x, const char *name);
 const char *http_body(const struct http_exchange *x, size_t *len); /* raw bytes; ends in NUL */
 const struct http_peer *http_peer(const struct http_exchange *x);
