@@ -22,7 +22,7 @@ const char *req_state_name(enum req_state s);
 
 /* Identity: (cluster, namespace, name, UID, revision, gate type, step). A plain value for cards, lists and pages. */
 struct approval {
-	const char *id; /* 26 characters, unguessable is not needed: rights are checked on every use */
+	const char *id; /* opaque, unique; rights are checked on every use, so it is no secret */
 	const char *cluster, *ns, *name, *uid, *revision;
 	enum hook_type type;
 	int step, weight;

@@ -1,5 +1,6 @@
 #include "bot/approvals/policy.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/text.h"
