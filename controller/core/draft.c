@@ -88,8 +88,8 @@ const char *draft_number(struct draft *t, int n)
 const char *draft_identity(struct draft *t)
 {
 	if (!t->identity)
-		t->identity = revision_identity(t->o->target.revision,
-						t->o->configs_tracked ? &t->o->configs : NULL, t->a);
+		t->identity =
+			revision_identity(t->o->target.revision, t->o->configs_tracked ? &t->o->configs : NULL, t->a);
 	if (!t->identity) {
 		t->exhausted = true;
 		t->identity = "";
@@ -213,11 +213,10 @@ void draft_say(struct draft *t, enum text_id id, const struct words *w)
 	if (!list)
 		return;
 	t->sayings = list;
-	list[t->d.saying_count++] =
-		(struct saying){ .warning = text->warning,
-				 .text = words_fill(t, text->text, w),
-				 .phase = text->phase == PHASE_NONE ? t->s->phase : text->phase,
-				 .key = text->key ? draft_key(t, text->key, w->ordinal) : NULL };
+	list[t->d.saying_count++] = (struct saying){ .warning = text->warning,
+						     .text = words_fill(t, text->text, w),
+						     .phase = text->phase == PHASE_NONE ? t->s->phase : text->phase,
+						     .key = text->key ? draft_key(t, text->key, w->ordinal) : NULL };
 }
 
 void draft_alert(struct draft *t, enum alert_id id, const struct words *w)

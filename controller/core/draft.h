@@ -57,8 +57,8 @@ void draft_alert(struct draft *t, enum alert_id id, const struct words *w);
 #define ALARM(t, id, ...) draft_alert((t), ALERT_##id, &(struct words){ __VA_ARGS__ })
 
 /* ---- the next status ---- */
-void draft_touch(struct draft *t);                    /* it will be written */
-void draft_phase(struct draft *t, enum phase p);      /* "set phase" of flagger-controller.md 1.6 */
+void draft_touch(struct draft *t);                          /* it will be written */
+void draft_phase(struct draft *t, enum phase p);            /* "set phase" of flagger-controller.md 1.6 */
 void draft_sync(struct draft *t, enum phase p, int weight); /* "full sync": also takes over what the target has now */
 void draft_moved(struct draft *t, enum transition to);
 void draft_counted(struct draft *t); /* this decision used up the interval */

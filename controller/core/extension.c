@@ -195,8 +195,8 @@ void extension_keep_replicas(struct draft *t)
 {
 	const struct own_status *own = &t->s->own;
 	int whole = extension_maximum(t);
-	int needed = own->step > 0 ? strategy_replicas(t->c, t->o, own->weight, own->step, whole) :
-				     strategy_next(t->c, t->o, own, 0, whole).replicas;
+	int needed = own->step > 0 ? strategy_replicas(t->c, t->o, own->weight, own->step, whole)
+				   : strategy_next(t->c, t->o, own, 0, whole).replicas;
 	if (t->o->target.wanted < needed)
 		draft_scale(t, SIDE_TARGET, needed);
 	int wanted = source_wanted_now(t);
@@ -301,7 +301,8 @@ static bool target_is_whole(struct draft *t)
 	}
 	if (!is_ready(t, SIDE_TARGET))
 		return false;
-	if (t->o->target.available >= 1 && t->o->target.available >= whole * t->c->analysis.canary_ready_threshold / 100)
+	if (t->o->target.available >= 1 &&
+	    t->o->target.available >= whole * t->c->analysis.canary_ready_threshold / 100)
 		return true;
 	draft_next(t, "waiting for pods");
 	return false;
@@ -348,7 +349,8 @@ void extension_finalising(struct draft *t)
 	}
 	if (!t->o->due)
 		return;
-	/* The apex leads to the target now: the weight of the router no longer matters, and no traffic to the source. */
+	/* The apex leads to the target now: the weight of the router no longer matters, and no traffic to the source.
+	 */
 	if (!t->o->no_router && !draft_route(t, (struct routes){ .primary = 100 }))
 		return;
 	pause_target(t);

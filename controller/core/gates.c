@@ -153,9 +153,9 @@ enum gate_outcome gate_ask(struct draft *t, struct gate *g)
 		}
 		if (said->verdict != ANSWER_YES) {
 			stopped_at(t, g, &list[i], said);
-			return said->verdict == ANSWER_ABORT  ? GATE_ABORTED :
-			       said->verdict == ANSWER_HELD ? GATE_HELD :
-							      GATE_WAITS;
+			return said->verdict == ANSWER_ABORT  ? GATE_ABORTED
+			       : said->verdict == ANSWER_HELD ? GATE_HELD
+							      : GATE_WAITS;
 		}
 		say_passed(t, g, list[i].name);
 	}

@@ -3,22 +3,22 @@
 #include "controller/core/draft.h"
 
 enum gate_outcome {
-	GATE_PASSED,  /* all said yes, or there is none */
-	GATE_ASKED,   /* the questions are in the draft; this tick goes on when they are answered */
-	GATE_WAITS,   /* somebody said no, or has not been asked again yet */
-	GATE_HELD,    /* rejected, to be held */
-	GATE_ABORTED  /* rejected, to be rolled back */
+	GATE_PASSED, /* all said yes, or there is none */
+	GATE_ASKED,  /* the questions are in the draft; this tick goes on when they are answered */
+	GATE_WAITS,  /* somebody said no, or has not been asked again yet */
+	GATE_HELD,   /* rejected, to be held */
+	GATE_ABORTED /* rejected, to be rolled back */
 };
 struct gate {
 	enum hook_type type;
-	enum phase phase;     /* payload of hooks */
-	int step, weight;     /* identity; 0 for gates that are once a revision */
-	const char *ordinal;  /* of what is said: tells one asking of a run from another; "" */
-	bool asked;           /* it stood at this gate before: outside URLs are asked again only when due */
+	enum phase phase;    /* payload of hooks */
+	int step, weight;    /* identity; 0 for gates that are once a revision */
+	const char *ordinal; /* of what is said: tells one asking of a run from another; "" */
+	bool asked;          /* it stood at this gate before: outside URLs are asked again only when due */
 	/* what came out */
 	const char *name, *by; /* who stopped it; "" */
 	bool mute, foreign;
-	bool fresh;            /* somebody really said so in this tick */
+	bool fresh; /* somebody really said so in this tick */
 };
 /* Says "... passed" for each that passed. Fills what came out. */
 enum gate_outcome gate_ask(struct draft *t, struct gate *g);

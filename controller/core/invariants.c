@@ -72,9 +72,9 @@ static const char *promote_broken(const struct after *w, const struct effect *f)
 	if (text_empty(f->expect_revision))
 		return "a template is copied without saying which";
 	if (w->c->extension)
-		return p == PHASE_FINALISING && w->source_wanted == 0 ?
-			       NULL :
-			       "the template is copied to a source that has pods";
+		return p == PHASE_FINALISING && w->source_wanted == 0
+			       ? NULL
+			       : "the template is copied to a source that has pods";
 	bool at_end = p == PHASE_PROGRESSING || p == PHASE_WAITING_PROMOTION;
 	if (!at_end && !w->c->skip_analysis)
 		return "the template is copied outside of a rollout";
@@ -206,8 +206,7 @@ static const char *status_broken(const struct canary *c, const struct after *w, 
 	int threshold = c->analysis.threshold > 0 ? c->analysis.threshold : 1;
 	if (!d->write_status)
 		return s->phase == c->status.phase ? NULL : "the phase changes without a status write";
-	if (s->phase == PHASE_PROGRESSING && s->failed_checks > threshold &&
-	    s->failed_checks > c->status.failed_checks)
+	if (s->phase == PHASE_PROGRESSING && s->failed_checks > threshold && s->failed_checks > c->status.failed_checks)
 		return "failed checks pass the threshold without a rollback";
 	if (s->own.weight < 0 || s->own.weight > 100 || s->weight < 0 || s->weight > 100)
 		return "a weight out of range";

@@ -105,8 +105,8 @@ static bool target_is_there(struct draft *t)
 		draft_do(t, EFFECT_RESUME_TARGET);
 	if (t->d.effect_count)
 		return false;
-	enum readiness r = readiness_of(w, t->c->target.name, t->c->ns, 100, t->c->progress_deadline_s, t->o->now,
-					t->a, &why, &deadline);
+	enum readiness r = readiness_of(w, t->c->target.name, t->c->ns, 100, t->c->progress_deadline_s, t->o->now, t->a,
+					&why, &deadline);
 	if ((r == READY && w->available >= whole(t)) || (w->available < 1 && !somebody_serves(t)))
 		return true;
 	if (t->o->due && r != READY)

@@ -34,11 +34,11 @@ enum readiness readiness_of(const struct workload *w, const char *name, const ch
 	}
 	int enough = w->updated * percent / 100;
 	if (w->updated < w->wanted)
-		*ret_why = arena_printf(a, "%s %d out of %d new replicas have been updated", wait, w->updated,
-					w->wanted);
+		*ret_why =
+			arena_printf(a, "%s %d out of %d new replicas have been updated", wait, w->updated, w->wanted);
 	else if (w->replicas > w->updated)
-		*ret_why = arena_printf(a, "%s %d old replicas are pending termination", wait,
-					w->replicas - w->updated);
+		*ret_why =
+			arena_printf(a, "%s %d old replicas are pending termination", wait, w->replicas - w->updated);
 	else if (w->available < enough)
 		*ret_why = arena_printf(a, "%s %d of %d (readyThreshold %d%%) updated replicas are available", wait,
 					w->available, enough, percent);

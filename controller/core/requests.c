@@ -70,8 +70,8 @@ static bool promote(struct draft *t)
 	t->d.status.own.skip_rest = true;
 	t->d.status.own.skip_gates = t->c->request.override_gates;
 	t->d.status.own.paused = false;
-	done(t, t->c->request.override_gates ? "what is left of the analysis and the gates are skipped" :
-					       "what is left of the analysis is skipped");
+	done(t, t->c->request.override_gates ? "what is left of the analysis and the gates are skipped"
+					     : "what is left of the analysis is skipped");
 	return true;
 }
 
@@ -138,8 +138,7 @@ static bool resume(struct draft *t)
 static bool restart(struct draft *t)
 {
 	if (t->s->phase != PHASE_FAILED) {
-		request_refuse(t, on_its_way(t) || being_promoted(t) ? "a rollout is in flight" :
-								       "nothing has failed");
+		request_refuse(t, on_its_way(t) || being_promoted(t) ? "a rollout is in flight" : "nothing has failed");
 		return true;
 	}
 	answer(t, "done", "the revision is rolled out again");
@@ -183,7 +182,7 @@ static const struct {
 	bool (*act)(struct draft *t);
 } verbs[] = {
 	{ "promote", promote }, { "rollback", rollback }, { "pause", pause_rollout }, { "resume", resume },
-	{ "restart", restart }, { "weight", weight },	  { "complete", complete },
+	{ "restart", restart }, { "weight", weight },     { "complete", complete },
 };
 
 bool request_act(struct draft *t)

@@ -1,19 +1,19 @@
 #pragma once
-/* The moves of a rollout: start, wait, restart, cancel, roll back, promote, end (T3-T15). Each one adds its effects, its
- * words and its status. With the extension on, what concerns replicas and the apex is in extension.c. */
+/* The moves of a rollout: start, wait, restart, cancel, roll back, promote, end (T3-T15). Each one adds its effects,
+ * its words and its status. With the extension on, what concerns replicas and the apex is in extension.c. */
 #include "controller/core/draft.h"
 #include "controller/core/gates.h"
 
 void run_begin(struct draft *t); /* a run of what the target has now: our own fields; nothing is written yet */
 void run_start(struct draft *t);
-void run_scale_up(struct draft *t); /* plain: the canary from zero (4.8) */
+void run_scale_up(struct draft *t);                                          /* plain: the canary from zero (4.8) */
 void run_wait(struct draft *t, const struct gate *g, enum gate_outcome why); /* before the start */
-void run_refuse(struct draft *t, const char *why);                           /* before the start: Failed, nothing moved */
+void run_refuse(struct draft *t, const char *why); /* before the start: Failed, nothing moved */
 void run_restart(struct draft *t);
 void run_cancel(struct draft *t);
 void run_rollback(struct draft *t, const char *why);
-void run_promote(struct draft *t);          /* the gates have opened */
-void run_succeed(struct draft *t);          /* status and last words */
+void run_promote(struct draft *t); /* the gates have opened */
+void run_succeed(struct draft *t); /* status and last words */
 void run_promotion_failed(struct draft *t, const char *why);
 void run_say_completed(struct draft *t);
 

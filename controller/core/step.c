@@ -20,9 +20,9 @@
 static enum readiness source_readiness(struct draft *t, const char **ret_why)
 {
 	struct wall_ms deadline;
-	enum readiness r = readiness_of(&t->o->source, t->c->source_name, t->c->ns,
-					t->c->analysis.primary_ready_threshold, t->c->progress_deadline_s, t->o->now,
-					t->a, ret_why, &deadline);
+	enum readiness r =
+		readiness_of(&t->o->source, t->c->source_name, t->c->ns, t->c->analysis.primary_ready_threshold,
+			     t->c->progress_deadline_s, t->o->now, t->a, ret_why, &deadline);
 	if (r != READY)
 		draft_next(t, "waiting for the primary");
 	if (r == NOT_READY && deadline.v)
@@ -35,9 +35,9 @@ static bool target_ready(struct draft *t)
 {
 	const char *why;
 	struct wall_ms deadline;
-	enum readiness r = readiness_of(&t->o->target, t->c->target.name, t->c->ns,
-					t->c->analysis.canary_ready_threshold, t->c->progress_deadline_s, t->o->now,
-					t->a, &why, &deadline);
+	enum readiness r =
+		readiness_of(&t->o->target, t->c->target.name, t->c->ns, t->c->analysis.canary_ready_threshold,
+			     t->c->progress_deadline_s, t->o->now, t->a, &why, &deadline);
 	if (r == READY)
 		return true;
 	draft_next(t, "waiting for pods");
@@ -341,7 +341,8 @@ static void held(struct draft *t, const struct gate *g)
 	draft_touch(t);
 }
 
-/* Stands at a gate within Progressing. That it does is remembered, so that an answer opens it without a new analysis. */
+/* Stands at a gate within Progressing. That it does is remembered, so that an answer opens it without a new analysis.
+ */
 static void stand(struct draft *t, const struct gate *g)
 {
 	bool news = t->s->own.gate != g->type;

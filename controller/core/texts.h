@@ -3,7 +3,8 @@
  * {source} are their workloads with .NS, {kind} the target's kind, {1} {2} {3} come from the caller.
  *
  * X(id, N|W, payload phase of event hooks, part of the key, text)
- * Phase NONE: the present one. Key NULL: chatter, may repeat each interval; all others are said once a run and ordinal. */
+ * Phase NONE: the present one. Key NULL: chatter, may repeat each interval; all others are said once a run and ordinal.
+ */
 #include "controller/core/decision.h"
 
 #define N false
