@@ -50,11 +50,12 @@ static bool load_request(void *owner, sqlite3_stmt *st)
 	q->ns = column(st, 2);
 	q->name = column(st, 3);
 	q->revision = column(st, 5);
-	(void)hook_type_parse((const char *)sqlite3_column_text(st, 6), &q->type, NULL);
+	if (hook_type_parse((const char *)sqlite3_column_text(st, 6), &q->type, NULL) != RC_OK)
+		q->over = true; /* written by a program that knew other gates */
 	q->step = sqlite3_column_int(st, 7);
 	q->weight = sqlite3_column_int(st, 8);
 	q->state = (enum req_state)sqlite3_column_int(st, 9);
-	q->over = sqlite3_column_int(st, 10) != 0;
+	q->over = q->over || sqlite3_column_int(st, 10) != 0;
 	q->policy_name = column(st, 11);
 	q->policy = approvals_policy(a, q->policy_name ? q->policy_name : "");
 	q->requested_by = column(st, 12);

@@ -125,8 +125,9 @@ static struct row *choose(const struct lane *l)
 
 static int64_t jitter(int64_t ms)
 {
-	unsigned char byte = 128;
-	(void)crypto_random(&byte, 1, NULL);
+	unsigned char byte;
+	if (crypto_random(&byte, 1, NULL) != RC_OK)
+		byte = 128;
 	return ms / 2 + ms * byte / 510;
 }
 

@@ -159,8 +159,7 @@ void engine_destroy(struct engine *g)
 		g->o.cluster->changed = NULL;
 	verbs_cancel_all(g);
 	struct runner *r, *next;
-	HASH_ITER(hh, g->by_name, r, next)
-	{
+	HASH_ITER (hh, g->by_name, r, next) {
 		runner_destroy(r);
 	}
 	announce_cancel_all(g);
@@ -212,8 +211,7 @@ const struct rollout *const *engine_list(struct engine *g, const char *ns, struc
 	const struct rollout **list = arena_alloc(a, HASH_COUNT(g->by_name) + 1, sizeof *list);
 	size_t n = 0;
 	struct runner *r, *next;
-	HASH_ITER(hh, g->by_name, r, next)
-	{
+	HASH_ITER (hh, g->by_name, r, next) {
 		const struct rollout *value = list && (!ns || text_eq(ns, r->ns)) ? runner_rollout(r, a) : NULL;
 		if (value)
 			list[n++] = value;

@@ -228,8 +228,7 @@ static void count_canaries(struct engine *g, const char *ns)
 {
 	double n = 0;
 	struct runner *r, *next;
-	HASH_ITER(hh, g->by_name, r, next)
-	{
+	HASH_ITER (hh, g->by_name, r, next) {
 		n += text_eq(r->ns, ns);
 	}
 	metric_set(g->total, n, ns);

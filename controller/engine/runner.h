@@ -41,7 +41,7 @@ struct seen {
 	char *requested_by;                  /* owned */
 };
 struct check_seen {
-	char value[32], limit[48];
+	char value[32], limit[80];
 	bool good, measured;
 };
 struct tick;

@@ -24,7 +24,8 @@ static void read_conditions(const cJSON *object, struct workload *w)
 		if (text_eq(type, "Available") && text_eq(json_text(c, "status", ""), "False") &&
 		    text_eq(reason, "MinimumReplicasUnavailable")) {
 			w->min_unavailable = true;
-			(void)wall_parse(json_text(c, "lastUpdateTime", ""), &w->unavailable_since, NULL);
+			if (wall_parse(json_text(c, "lastUpdateTime", ""), &w->unavailable_since, NULL) != RC_OK)
+				w->unavailable_since = (struct wall_ms){ 0 };
 		}
 	}
 }
