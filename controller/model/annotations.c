@@ -127,7 +127,7 @@ static void check_request(const cJSON *node, const struct path *p, struct report
 		r->exhausted = true;
 		return;
 	}
-	if (request_parse(node->valuestring, a, &request, &e) != RC_OK)
+	if (request_parse(node->valuestring, a, &request, &e) != RC_OK) /* also one that is far too long */
 		report_add(r, LEVEL_MISTAKE, node, p, "the request is not understood and is ignored: %s", e.text);
 }
 

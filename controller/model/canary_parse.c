@@ -117,7 +117,9 @@ static enum result examine(const cJSON *object, struct error *e)
 {
 	struct report r = { .first = e };
 	canary_examine(object, &r);
-	return r.failed ? RC_INVALID : RC_OK;
+	if (r.failed)
+		return RC_INVALID;
+	return r.exhausted ? error_set(e, RC_EXHAUSTED, "no memory to examine a canary") : RC_OK;
 }
 
 enum result canary_parse(const cJSON *object, struct canary **ret, struct error *e)

@@ -49,14 +49,14 @@ static void status_rules(const cJSON *object, struct report *r)
 	const cJSON *phase = member(member(object, "status"), "phase");
 	struct path p = path_of("status.phase");
 	enum phase parsed;
-	struct error e;
+	char quoted[REPORT_QUOTE];
 	if (!phase)
 		return;
 	/* An unknown phase must not count as none: the target would be scaled to zero as at the very beginning. */
 	if (!cJSON_IsString(phase))
 		report_add(r, LEVEL_FATAL, phase, &p, "it is not text");
-	else if (phase_parse(phase->valuestring, &parsed, &e) != RC_OK)
-		report_add(r, LEVEL_FATAL, phase, &p, "%s", e.text);
+	else if (phase_parse(phase->valuestring, &parsed, NULL) != RC_OK)
+		report_add(r, LEVEL_FATAL, phase, &p, "%s is not a phase", report_quote(phase->valuestring, quoted));
 }
 
 void canary_examine(const cJSON *object, struct report *r)

@@ -54,8 +54,13 @@ static void check_robot(const cJSON *hook, const struct path *parent, struct rep
 		return; /* the schema has told */
 	cJSON *root = NULL;
 	struct error e;
-	if (json_parse(v->valuestring, strlen(v->valuestring), &root, &e) != RC_OK) {
-		report_add(r, LEVEL_FATAL, v, &p, "it is not JSON, so that a DingTalk robot would refuse it: %.128s",
+	enum result parsed = json_parse(v->valuestring, strlen(v->valuestring), &root, &e);
+	if (parsed == RC_EXHAUSTED) {
+		r->exhausted = true;
+		return;
+	}
+	if (parsed != RC_OK) {
+		report_add(r, LEVEL_FATAL, v, &p, "it is not JSON, so that a DingTalk robot would refuse it: %s",
 			   e.text);
 		return;
 	}
@@ -75,7 +80,12 @@ static void check_address(const cJSON *hook, const struct path *parent, enum hoo
 	struct error e;
 	if (!cJSON_IsString(v) || !*v->valuestring)
 		return; /* the schema has told */
-	if (hook_url_parse(v->valuestring, &url, &e) != RC_OK) {
+	enum result parsed = hook_url_parse(v->valuestring, &url, &e);
+	if (parsed == RC_EXHAUSTED) {
+		r->exhausted = true;
+		return;
+	}
+	if (parsed != RC_OK) {
 		report_add(r, LEVEL_FATAL, v, &p, "%s", e.text);
 		return;
 	}

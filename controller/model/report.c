@@ -21,7 +21,7 @@ static void trim_cut(char *s)
 		s[at - 1] = '\0';
 }
 
-/* Keys come from people: nothing of them may break a line of output. */
+/* Keys and words come from people: nothing of them may break a line of output. */
 static void clean(char *s)
 {
 	trim_cut(s);
@@ -126,6 +126,7 @@ static void add(struct report *r, enum level level, struct yaml_place place, con
 	print_path(p, field);
 	clean(field);
 	vsnprintf(text, sizeof text, fmt, ap);
+	clean(text);
 	if (level == LEVEL_FATAL)
 		r->failed = true;
 	if (r->findings)

@@ -19,7 +19,7 @@ struct report {
 	struct findings *findings;  /* borrowed; NULL: only the first fatal mistake is wanted */
 	struct error *first;        /* borrowed; NULL is fine */
 	bool failed;                /* a fatal mistake was met */
-	bool exhausted;             /* no memory for a finding */
+	bool exhausted;             /* no memory: what was found is not all */
 	size_t begin;               /* findings that were there before this object */
 };
 enum { REPORT_FINDINGS_MAX = 200, REPORT_QUOTE = 72 };

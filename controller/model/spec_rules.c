@@ -55,11 +55,11 @@ static void rule_knative(const struct subject *s, struct report *r)
 	bool provider_is = strcmp(s->provider, "knative") == 0;
 	if (s->knative && !provider_is)
 		report_add(r, LEVEL_FATAL, provider ? provider : target, &at_provider,
-			   "can't use %.32s provider with Knative Service as target; set provider: knative",
+			   "can't use %s provider with Knative Service as target; set provider: knative",
 			   *s->provider ? s->provider : "the default");
 	if (provider_is && !s->knative && target)
 		report_add_key(r, LEVEL_FATAL, target, &at_target,
-			       "can't use %.64s/%.64s as target if provider is set to knative; it must be "
+			       "can't use %s/%s as target if provider is set to knative; it must be "
 			       "serving.knative.dev/v1/Service",
 			       text_at(target, "apiVersion"), s->target_kind);
 	if (s->knative && member(s->spec, "autoscalerRef"))
@@ -77,7 +77,7 @@ static void rule_target_version(const struct subject *s, struct report *r)
 	const char *wanted = service ? "v1" : "apps/v1";
 	if (text_empty(text) || !*s->target_kind || s->knative || strcmp(text, wanted) == 0)
 		return;
-	report_add(r, LEVEL_WARNING, version, &p, "%s is not where a %.32s is; it is read as %s",
+	report_add(r, LEVEL_WARNING, version, &p, "%s is not where a %s is; it is read as %s",
 		   report_quote(text, quoted), s->target_kind, wanted);
 }
 
@@ -102,8 +102,7 @@ static void rule_route(const struct subject *s, struct report *r)
 	struct path p = path_of("spec.service.gatewayRefs");
 	if (s->router && text_starts(s->provider, "gatewayapi") && service &&
 	    !(cJSON_IsArray(gateways) && gateways->child))
-		report_add_key(r, LEVEL_MISTAKE, service, &p, "is missing; provider %.32s needs a gateway",
-			       s->provider);
+		report_add_key(r, LEVEL_MISTAKE, service, &p, "is missing; provider %s needs a gateway", s->provider);
 }
 
 static void warn_unused(const cJSON *object, const struct path *parent, const char *name, struct report *r)

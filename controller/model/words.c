@@ -2,6 +2,10 @@
 
 #include <string.h>
 
+#include "base/text.h"
+
+enum { SHOWN = 64 }; /* characters of a wrong word */
+
 #define X(id, name, zh) [PHASE_##id] = name,
 static const char *const phase_names[PHASE_COUNT] = { PHASES(X) };
 #undef X
@@ -29,7 +33,7 @@ enum result phase_parse(const char *name, enum phase *ret, struct error *e)
 			*ret = p;
 			return RC_OK;
 		}
-	return error_set(e, RC_INVALID, "\"%.64s\" is not a phase", name);
+	return error_set(e, RC_INVALID, "\"%.*s\" is not a phase", (int)text_prefix(name, SHOWN), name);
 }
 
 const char *hook_type_name(enum hook_type t)
@@ -48,5 +52,5 @@ enum result hook_type_parse(const char *name, enum hook_type *ret, struct error 
 			*ret = t;
 			return RC_OK;
 		}
-	return error_set(e, RC_INVALID, "\"%.64s\" is not a webhook type", name);
+	return error_set(e, RC_INVALID, "\"%.*s\" is not a webhook type", (int)text_prefix(name, SHOWN), name);
 }
