@@ -37,7 +37,7 @@ struct http_call {
 
 	struct timer idle;
 	int64_t idle_ms;
-	struct mono_ms last_byte;
+	struct mono_ms last_byte; /* 0: none yet */
 	curl_off_t uploaded;
 
 	size_t header_bytes;

@@ -193,7 +193,6 @@ static void call_start(struct http_call *call)
 		call_finished(call, CURLE_OUT_OF_MEMORY);
 		return;
 	}
-	call->last_byte = loop_now(call->loop);
 	if (call->idle_ms > 0)
 		timer_start(call->loop, &call->idle, call->idle_ms, call_idle, call);
 }

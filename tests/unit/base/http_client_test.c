@@ -37,6 +37,7 @@ static const struct peer_reply replies[] = {
 	{ "/cut-at-once", { PEER_CLOSE } },
 	{ "/not-http", { "SSH-2.0-OpenSSH_9.2\r\n", PEER_CLOSE } },
 	{ "/cut-stream", { CHUNKED, "3\r\none\r\n", PEER_GATE, PEER_CLOSE } },
+	{ "/huge", { "HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n", PEER_HANG } },
 	{ "/trailer", { CHUNKED "2\r\nok\r\n0\r\nX-Sum: 1\r\n\r\n" } },
 	{ "/wait-120", { RETRY("120") } },
 	{ "/wait-0", { RETRY("0") } },
@@ -392,10 +393,9 @@ static void an_answer_may_not_be_too_large(void **state)
 		size_t max;
 		enum result r;
 	} cases[] = {
-		{ "/ten", 10, RC_OK },
-		{ "/ten", 9, RC_EXHAUSTED },
-		{ "/ten-chunked", 10, RC_OK },
-		{ "/ten-chunked", 9, RC_EXHAUSTED },
+		{ "/ten", 10, RC_OK },          { "/ten", 9, RC_EXHAUSTED },
+		{ "/ten-chunked", 10, RC_OK },  { "/ten-chunked", 9, RC_EXHAUSTED },
+		{ "/huge", 100, RC_EXHAUSTED }, /* at once: the body never comes */
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct asker a = { .f = *state };
@@ -727,7 +727,6 @@ static void the_egress_policy_is_asked_for_every_request(void **state)
 	assert_int_equal(no.asked, 1);
 	assert_string_equal(no.host, "127.0.0.1");
 	assert_int_equal(no.port, f->peer->port);
-	assert_int_equal(peer_connections(f->peer), 0); /* not even a connection */
 
 	struct asker open = { .f = f };
 	ask(&open, "/hello", allowed);
@@ -742,20 +741,32 @@ static void the_egress_policy_is_asked_for_every_request(void **state)
 	assert_int_equal(f->peer->requests, 1);
 }
 
-static void a_name_is_judged_by_its_address(void **state)
+/* The system would complete a connection that nobody accepts: none may wait here. */
+static void a_refused_address_is_never_connected_to(void **state)
 {
 	struct fixture *f = *state;
-	struct policy no = { .allows = false };
-	struct asker a = { .f = f };
-	char url[64];
-	struct error e;
-	(void)snprintf(url, sizeof url, "http://localhost:%u/hello", (unsigned)f->peer->port);
-	struct http_request q = { .url = url, .egress = judge, .egress_owner = &no };
-	a.call = http_send(f->client, &q, answered, &a, &e);
-	run(f);
-	assert_int_equal(a.r, RC_REFUSED);
-	assert_string_equal(no.host, "localhost");
-	assert_int_equal(peer_connections(f->peer), 0);
+	static const char *const hosts[] = { "127.0.0.1", "localhost" };
+	for (size_t i = 0; i < 2; i++) {
+		struct policy no = { .allows = false };
+		struct asker a = { .f = f };
+		struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+		socklen_t len = sizeof address;
+		char url[64];
+		struct error e;
+		int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		assert_int_equal(bind(listener, (struct sockaddr *)&address, sizeof address), 0);
+		assert_int_equal(listen(listener, 4), 0);
+		assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &len), 0);
+		(void)snprintf(url, sizeof url, "http://%s:%u/", hosts[i], (unsigned)ntohs(address.sin_port));
+		struct http_request q = { .url = url, .timeout_ms = 5000, .egress = judge, .egress_owner = &no };
+		a.call = http_send(f->client, &q, answered, &a, &e);
+		run(f);
+		assert_int_equal(a.r, RC_REFUSED);
+		assert_string_equal(no.host, hosts[i]);
+		struct pollfd waiting = { .fd = listener, .events = POLLIN };
+		assert_int_equal(poll(&waiting, 1, 0), 0);
+		close(listener);
+	}
 }
 
 /* ---- proxies ---- */
@@ -819,7 +830,7 @@ int main(void)
 		CASE(many_calls_at_once_are_answered_once_each),
 		CASE(redirects_stay_with_their_origin),
 		CASE(the_egress_policy_is_asked_for_every_request),
-		CASE(a_name_is_judged_by_its_address),
+		CASE(a_refused_address_is_never_connected_to),
 		CASE(a_proxy_is_used_when_asked_for),
 		CASE(nobody_listens),
 	};
