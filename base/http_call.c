@@ -319,7 +319,7 @@ static CURLcode set_pem(struct http_call *call, CURLoption option, const char *p
 {
 	if (!pem)
 		return CURLE_OK;
-	struct curl_blob blob = { .data = (void *)(uintptr_t)pem, .len = strlen(pem), .flags = CURL_BLOB_COPY };
+	struct curl_blob blob = { .data = (void *)pem, .len = strlen(pem), .flags = CURL_BLOB_COPY };
 	return curl_easy_setopt(call->easy, option, &blob);
 }
 

@@ -165,6 +165,7 @@ bool timer_active(const struct timer *t)
 
 static void deferred_unlink(struct deferred *d)
 {
+	assert(d->loop);
 	if (d->next)
 		d->next->at = d->at;
 	else if (d->loop->waiting_end == &d->next)
