@@ -54,7 +54,7 @@ static void probe_send(void *owner)
 {
 	struct api *a = owner;
 	struct api_request q = { .path = "/version", .subject = { "get", "version", "", "" }, .urgent = true };
-	if (a->unreachable_since.v && !api_active(&a->probe))
+	if (!api_active(&a->probe))
 		api_start(a, &a->probe, &q, probe_answered, a);
 }
 
@@ -226,7 +226,10 @@ static void call_answered(void *owner, enum result r, const struct http_answer *
 	}
 	call_count(c, c->stopped ? 200 : answer.status);
 	bool down = r == RC_UNREACHABLE || (answer.status >= 502 && answer.status <= 504);
-	api_note(api, !down, r == RC_OK ? "the API server answers 502 to 504" : e.text);
+	if (down && c->q.on_data && !answer.status)
+		probe_send(api); /* what lies between may cut long streams for its own reasons */
+	else
+		api_note(api, !down, r == RC_OK ? "the API server answers 502 to 504" : e.text);
 	if (call_renew(c, answer.status)) {
 		call_try(c);
 		return;

@@ -7,7 +7,7 @@
 #include "base/json.h"
 #include "base/text.h"
 
-enum { WRITE_RETRY_MS = 10 * 1000, WRITE_TIMEOUT_MS = 10 * 1000, PATH_MAX_BYTES = 4096 };
+enum { WRITE_RETRY_MS = 10 * 1000, WRITE_TIMEOUT_MS = 10 * 1000, PATH_MAX_BYTES = 4096, CLOCK_SKEW_MS = 5000 };
 
 struct writing {
 	struct pending pending; /* first */
@@ -19,6 +19,8 @@ struct writing {
 	struct api_call call;
 	struct timer refuse;
 	struct error refusal;
+	struct wall_ms began;
+	bool uncertain; /* a try whose answer we did not see */
 };
 
 static void writing_send(struct writing *w);
@@ -94,7 +96,7 @@ static enum result deleted_object(struct writing *w, const struct api_answer *an
 	return RC_OK;
 }
 
-/* ---- a create of which we do not know whether it was ours that succeeded ---- */
+/* ---- a create that finds the object there: by ourselves, in a try whose answer was lost? ---- */
 
 static const char *owner_in(const cJSON *object)
 {
@@ -106,14 +108,25 @@ static const char *owner_in(const cJSON *object)
 	return "";
 }
 
+static bool body_has_owner(const struct writing *w)
+{
+	CLEANUP(json_delete_p) cJSON *wanted = NULL;
+	return json_parse(w->body, strlen(w->body), &wanted, NULL) == RC_OK && *owner_in(wanted);
+}
+
+/* Of the same owner, and made since we began: libcurl itself repeats a request whose connection turns out to be dead,
+ * so that the first answer to be seen may be the second one given. */
 static bool is_ours(const struct writing *w, const struct api_answer *answer)
 {
 	CLEANUP(json_delete_p) cJSON *wanted = NULL, *found = NULL;
+	struct wall_ms made;
 	if (json_parse(w->body, strlen(w->body), &wanted, NULL) != RC_OK ||
-	    json_parse(answer->body, answer->len, &found, NULL) != RC_OK)
+	    json_parse(answer->body, answer->len, &found, NULL) != RC_OK || !text_eq(owner_in(wanted), owner_in(found)))
 		return false;
-	const char *owner = owner_in(wanted);
-	return *owner && text_eq(owner, owner_in(found));
+	if (w->uncertain)
+		return true;
+	return wall_parse(json_text(found, "metadata.creationTimestamp", ""), &made, NULL) == RC_OK &&
+	       made.v >= w->began.v - CLOCK_SKEW_MS;
 }
 
 static void existing_answered(void *owner, enum result r, const struct api_answer *answer, const struct error *why)
@@ -121,7 +134,7 @@ static void existing_answered(void *owner, enum result r, const struct api_answe
 	struct writing *w = owner;
 	struct error e;
 	if (r == RC_OK && !is_ours(w, answer))
-		r = error_set(&e, RC_CONFLICT, "create %s %s: it exists already", kind_name(w->kind), w->name);
+		r = error_set(&e, RC_CONFLICT, "create %s %s: already exists", kind_name(w->kind), w->name);
 	else if (r == RC_OK)
 		r = written_object(w, answer, &e); /* w may be gone */
 	else
@@ -157,7 +170,8 @@ static void writing_answered(void *owner, enum result r, const struct api_answer
 {
 	struct writing *w = owner;
 	struct error e;
-	if (r == RC_CONFLICT && w->verb == WRITE_CREATE && answer->uncertain) {
+	if (r == RC_CONFLICT && w->verb == WRITE_CREATE && body_has_owner(w)) {
+		w->uncertain = answer->uncertain;
 		writing_look(w);
 		return;
 	}
@@ -238,6 +252,7 @@ uint64_t writes_send(const struct write_doors *d, const struct write *q, cluster
 		return calls_add_exhausted(d->calls, done, owner);
 	*w = (struct writing){
 		.d = d,
+		.began = loop_wall(d->loop),
 		.verb = q->verb,
 		.kind = q->kind,
 		.ns = strdup(q->ns ? q->ns : ""),

@@ -1,4 +1,5 @@
-/* The cluster seam against a real API server. ROLLCALL_PLANE names its description (tests/lib/controlplane.py start). */
+/* The cluster seam against a real API server. ROLLCALL_PLANE names its description (tests/lib/controlplane.py start).
+ */
 #include "controller/cluster/kube/kube.h"
 
 #include "base/crypto.h"
@@ -19,7 +20,8 @@ static int setup(void **state)
 	struct error e;
 	if (text_empty(path))
 		return 0;
-	if (file_read(path, 1024 * 1024, &text, &len, &e) != RC_OK || json_parse(text, len, &fixture.plane, &e) != RC_OK)
+	if (file_read(path, 1024 * 1024, &text, &len, &e) != RC_OK ||
+	    json_parse(text, len, &fixture.plane, &e) != RC_OK)
 		return -1;
 	free(text);
 	unsigned char random[4];
@@ -61,8 +63,13 @@ static int admin_send(struct rig *g, const char *method, const char *path, const
 	assert_int_equal(file_read(json_text(fixture.plane, "ca", ""), 65536, &ca, &len, &e), RC_OK);
 	const char *const headers[] = { authorization, "Content-Type: application/json", NULL };
 	struct http_tls tls = { .ca_pem = ca };
-	struct http_request q = { .method = method, .url = url, .headers = headers, .body = body,
-				  .body_len = body ? strlen(body) : 0, .tls = &tls, .timeout_ms = 10000 };
+	struct http_request q = { .method = method,
+				  .url = url,
+				  .headers = headers,
+				  .body = body,
+				  .body_len = body ? strlen(body) : 0,
+				  .tls = &tls,
+				  .timeout_ms = 10000 };
 	assert_non_null(http_send(g->http, &q, answered, &status, &e));
 	UNTIL(g, status);
 	free(ca);
@@ -87,8 +94,10 @@ static const char *deployment(const char *name, const char *image)
 {
 	static char body[1024];
 	snprintf(body, sizeof body,
-		 "{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"metadata\":{\"name\":\"%s\"},\"spec\":{\"replicas\":0,"
-		 "\"selector\":{\"matchLabels\":{\"app\":\"%s\"}},\"template\":{\"metadata\":{\"labels\":{\"app\":\"%s\"}},"
+		 "{\"apiVersion\":\"apps/"
+		 "v1\",\"kind\":\"Deployment\",\"metadata\":{\"name\":\"%s\"},\"spec\":{\"replicas\":0,"
+		 "\"selector\":{\"matchLabels\":{\"app\":\"%s\"}},\"template\":{\"metadata\":{\"labels\":{\"app\":\"%"
+		 "s\"}},"
 		 "\"spec\":{\"containers\":[{\"name\":\"a\",\"image\":\"%s\"}]}}}}",
 		 name, name, name, image);
 	return body;
@@ -211,14 +220,15 @@ static void test_kinds_that_moved_and_missing_rights(void **state)
 	open_as(&g, "rollcall");
 	struct cluster *c = g.cluster;
 	cluster_start(c);
-	cluster_want(c, KIND_HPA, fixture.ns, "h");	/* v2beta2 here */
+	cluster_want(c, KIND_HPA, fixture.ns, "h");     /* v2beta2 here */
 	cluster_want(c, KIND_INGRESS, fixture.ns, "i"); /* v1 */
 	cluster_want(c, KIND_ENDPOINTS, fixture.ns, "e");
 	UNTIL(&g, cluster_known(c, KIND_HPA, fixture.ns, "h"));
 	UNTIL(&g, cluster_known(c, KIND_INGRESS, fixture.ns, "i"));
 	struct outcome o = rig_write(
 		&g, WRITE_CREATE, KIND_INGRESS, fixture.ns, "i", "",
-		"{\"metadata\":{\"name\":\"i\"},\"spec\":{\"rules\":[{\"host\":\"a.example\",\"http\":{\"paths\":[{\"path\":\"/\","
+		"{\"metadata\":{\"name\":\"i\"},\"spec\":{\"rules\":[{\"host\":\"a.example\",\"http\":{\"paths\":[{"
+		"\"path\":\"/\","
 		"\"pathType\":\"Prefix\",\"backend\":{\"service\":{\"name\":\"s\",\"port\":{\"number\":80}}}}]}}]}}");
 	assert_string_equal(o.why, "");
 	assert_non_null(strstr(cluster_find(c, KIND_INGRESS, fixture.ns, "i")->json, "\"networking.k8s.io/v1\""));
@@ -261,8 +271,14 @@ static void test_whose_token(void **state)
 static struct outcome record(struct rig *g, const char *uid, const char *key, const char *message)
 {
 	struct outcome o = { .rig = g };
-	struct cluster_event ev = { .ns = fixture.ns, .name = "evented", .uid = uid, .api_version = "flagger.app/v1beta1",
-				    .kind = "Canary", .resource_version = "1", .reason = "Synced", .message = message,
+	struct cluster_event ev = { .ns = fixture.ns,
+				    .name = "evented",
+				    .uid = uid,
+				    .api_version = "flagger.app/v1beta1",
+				    .kind = "Canary",
+				    .resource_version = "1",
+				    .reason = "Synced",
+				    .message = message,
 				    .key = key };
 	cluster_record(g->cluster, &ev, outcome_done, &o);
 	UNTIL(g, o.times);
@@ -309,8 +325,14 @@ static void test_one_leads(void **state)
 	struct led la = { 0 }, lb = { 0 };
 	open_as(&a, "admin");
 	open_as(&b, "admin");
-	struct leadership l = { .lease_ns = fixture.ns, .lease_name = "one", .identity = "a", .lease_ms = 3000,
-				.renew_deadline_ms = 2000, .retry_ms = 100, .changed = led_changed, .owner = &la };
+	struct leadership l = { .lease_ns = fixture.ns,
+				.lease_name = "one",
+				.identity = "a",
+				.lease_ms = 3000,
+				.renew_deadline_ms = 2000,
+				.retry_ms = 100,
+				.changed = led_changed,
+				.owner = &la };
 	cluster_lead(a.cluster, &l);
 	assert_false(cluster_leading(a.cluster));
 	UNTIL(&a, la.leading && cluster_leading(a.cluster));

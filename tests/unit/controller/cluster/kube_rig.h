@@ -41,7 +41,7 @@ struct outcome {
 	char name[64], uid[64], resource_version[32];
 	bool has_now;
 	struct rig *rig;
-	bool in_cache; /* when done ran, the cache had this resource version or a newer one */
+	bool in_cache;  /* when done ran, the cache had this resource version or a newer one */
 	size_t changes; /* that were told before */
 };
 
@@ -117,8 +117,7 @@ static inline void outcome_done(void *owner, enum result r, const struct object 
 	snprintf(o->name, sizeof o->name, "%s", now->name);
 	snprintf(o->uid, sizeof o->uid, "%s", now->uid);
 	snprintf(o->resource_version, sizeof o->resource_version, "%s", now->resource_version);
-	const struct object *cached =
-		o->rig ? cluster_find(o->rig->cluster, now->kind, now->ns, now->name) : NULL;
+	const struct object *cached = o->rig ? cluster_find(o->rig->cluster, now->kind, now->ns, now->name) : NULL;
 	o->in_cache = cached && text_eq(cached->resource_version, now->resource_version);
 }
 
