@@ -6,9 +6,20 @@ struct slack_options {
 	const char *bot_token;
 	const char *signing_secrets[2]; /* second one NULL or the old one while it rotates */
 	const char *api_url;            /* "https://slack.com/api/" */
-	const char *response_hosts[4];  /* hosts a response_url may have; NULL-terminated; default hooks.slack.com */
-	const char *path;               /* where Slack posts: "/slack/events" */
-	const char *team;               /* allowed workspace; "" the bot's own, learnt by auth.test */
+	/* Hosts a response_url may have, NULL-terminated; none: hooks.slack.com. The origin of api_url always may. */
+	const char *response_hosts[4];
+	const char *path; /* where Slack posts: "/slack/events" */
+	const char *team; /* allowed workspace; "" the bot's own, learnt by auth.test */
+	const char *app;  /* own app id, "A012"; "" or NULL: learnt from Slack's answers, the signature stands for it until then */
+	/* User groups that policies mention ("S012"), NULL-terminated, see slack_usergroups; NULL none. */
+	const char *const *usergroups;
+	/* Whom "user:lin" or "group:sre" means, as "slack:U012"s, for mentions; may be NULL. */
+	const char *const *(*identities)(void *owner, const char *approver);
+	void *identities_owner;
 };
+extern const struct channel_ops slack_ops;
+/* Copies the options (owners are borrowed). */
 MUST_CHECK enum result slack_create(const struct channel_context *ctx, const struct slack_options *o,
 				    struct channel **ret, struct error *e);
+/* The "S012" of every "slack:S012" in the policies (which end with a NULL name); NULL: no memory. */
+const char *const *slack_usergroups(const struct policy *policies, struct arena *a);

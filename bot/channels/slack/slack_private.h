@@ -1,0 +1,84 @@
+#pragma once
+/* The inside of the Slack channel. */
+#include <cjson/cJSON.h>
+
+#include "bot/channels/seen.h"
+#include "bot/channels/slack/slack.h"
+#include "bot/channels/slack/slack_error.h"
+#include "bot/channels/slack/slack_payload.h"
+#include "bot/channels/slack/slack_render.h"
+
+enum { SLACK_HOSTS_MAX = 4, SLACK_TIMEOUT_MS = 10000 };
+
+struct slack_call;
+struct slack_responder;
+struct slack_group;
+struct slack_question;
+
+/* May our app read messages back? Learnt by trying. */
+enum slack_history { HISTORY_UNKNOWN, HISTORY_YES, HISTORY_NO };
+
+struct slack {
+	struct channel channel; /* first: the bot knows no more than this */
+	struct channel_context ctx;
+	char *authorization; /* owned, as all texts here: "Authorization: Bearer xoxb-..." */
+	char *secrets[2];
+	char *api_url, *path;
+	char *team, *app, *bot_user; /* "" until known */
+	char *hosts[SLACK_HOSTS_MAX + 1];
+	struct http_route routes[3];
+	struct slack_call *calls; /* under way */
+	struct slack_responder *responders;
+	struct slack_group *groups;
+	struct slack_question *questions;
+	struct deferred answer_questions;
+	struct seen *seen;
+	struct timer auth_again;
+	int auth_tries;
+	enum slack_history history;
+	slack_identities *identities;
+	void *identities_owner;
+};
+#define SLACK_OF(c) ((struct slack *)(c))
+
+/* ---- slack_api.c: the Web API ---- */
+struct slack_answer {
+	enum result r;     /* OK: "ok":true; INVALID: Slack refused; UNREACHABLE: no answer, or none that says either */
+	const char *error; /* Slack's word: "channel_not_found"; "" */
+	const char *why;   /* for people: with the method, and what scope is needed */
+	const cJSON *body; /* may be NULL */
+	int64_t retry_after_ms; /* -1: not said */
+};
+/* Last word on a call. *ans lives until it returns. */
+typedef void slack_answered(void *owner, const struct slack_answer *ans);
+enum slack_body { SLACK_JSON, SLACK_FORM_BODY, SLACK_BARE /* JSON to a whole URL, without our token */ };
+struct slack_request {
+	enum slack_body as;
+	const char *method; /* "chat.postMessage"; for SLACK_BARE the URL, which is a secret */
+	const char *body;
+	slack_answered *done;      /* runs once, later (at once only without memory); not after slack_calls_drop */
+	void (*drop)(void *owner); /* instead of done, by slack_calls_drop; frees owner; may be NULL */
+	void *owner;
+};
+void slack_send(struct slack *s, const struct slack_request *q);
+void slack_calls_drop(struct slack *s);
+
+/* ---- slack_receive.c: the request URL ---- */
+void slack_receive(void *owner, struct http_exchange *x);
+void slack_probe(void *owner, struct http_exchange *x); /* GET */
+
+/* ---- slack_respond.c: answers to people ---- */
+/* Copies what it needs; NULL: no memory. */
+struct responder *slack_responder_create(struct slack *s, const struct slack_inbound *in);
+void slack_responders_detach(struct slack *s);
+/* https, and a host of ours; or exactly the origin of api_url. */
+bool slack_response_url_good(const struct slack *s, const char *url);
+
+/* ---- slack_deliver.c: the outbox's hand ---- */
+void slack_deliver(void *channel_owner, const struct outbox_item *item, outbox_sent *done, void *owner);
+
+/* ---- slack_groups.c ---- */
+MUST_CHECK enum result slack_groups_create(struct slack *s, const char *const *ids, struct error *e);
+void slack_groups_destroy(struct slack *s);
+void slack_groups_of(struct channel *c, const struct person *p, void (*done)(void *owner, const char *const *groups),
+		     void *owner);
