@@ -10,7 +10,7 @@ set -eu
 umask 022
 
 version=1.20.2
-recipe=2 # of this script: raise it when what is built changes, so that a cached result of an older one is not used
+recipe=3 # of this script: raise it when what is built changes, so that a cached result of an older one is not used
 go=/usr/lib/go-1.19/bin/go # the vendored libraries are of its age, so not the Go that PATH happens to name
 cache=${ROLLCALL_CACHE:-${HOME:-/root}/.cache/rollcall}
 target=$cache/control-plane-$version
@@ -111,9 +111,12 @@ replace_reflect2() {
 # The vendored validator compares addresses to tell a zero value; in this Go all empty strings have the one address, so
 # that the API server would take every "" in a custom resource for null, and refuse it. As upstream has it since:
 repair_validate() {
-	file=$work/go/src/k8s.io/kubernetes/vendor/github.com/go-openapi/validate/type.go
-	sed -i 's/if data == nil || reflect\.DeepEqual(.*) {$/if data == nil {/' "$file"
-	! grep -q 'reflect\.DeepEqual' "$file" || fail "the vendored go-openapi/validate is not the expected one"
+	for package in k8s.io/kube-openapi/pkg/validation/validate github.com/go-openapi/validate; do
+		file=$work/go/src/k8s.io/kubernetes/vendor/$package/type.go
+		sed -i 's/if data == nil || reflect\.DeepEqual(.*) {$/if data == nil {/' "$file"
+		grep -q 'if data == nil {' "$file" && ! grep -q 'reflect\.DeepEqual' "$file" ||
+			fail "the vendored $package is not the expected one"
+	done
 }
 
 # ---- build, in the unpacked tree ---------------------------------------------
