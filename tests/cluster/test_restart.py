@@ -1,0 +1,96 @@
+"""kill -9 at every phase: the release ends the same, no one is asked twice, no message is doubled for a person."""
+
+import collections
+import sys
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import objects  # noqa: E402
+import rig  # noqa: E402
+import story  # noqa: E402
+from story import CHANNEL, IMAGE  # noqa: E402
+
+NAME = "podinfo"
+
+
+class Restart(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.scene = story.Scene("restart")
+        cls.addClassCleanup(cls.scene.close)
+        cls.kube = cls.scene.kube
+        cls.kube.empty_namespace("default")
+
+    def killed(self):
+        """kill -9, and start again."""
+        self.scene.serve.kill9()
+        self.scene.start()
+
+    def press(self, gate, user, old=()):
+        def question():
+            for card in self.scene.slack.messages(CHANNEL):
+                for reply in self.scene.slack.replies(card):
+                    if reply.buttons and gate in reply.plain and reply.ts not in old:
+                        return reply
+            return None
+        asked = rig.wait_for(question, 40, lambda: f"a question about {gate}\n{self.scene.slack.dump()}")
+        rig.wait_for(lambda: self.scene.slack.click(CHANNEL, asked.ts, "approve", user)[0] == 200, 20, "Slack is heard")
+        return asked
+
+    def test_killed_at_every_phase(self):
+        scene = self.scene
+        objects.application(self.kube, 4)
+        scene.start()
+        rig.wait_for(lambda: story.ask(scene.web_port) == (200, "blue"), 60, lambda: f"blue answers\n{scene.trouble()}")
+        load = story.Load(scene.web_port)
+        load.start()
+        self.addCleanup(load.stop)
+        body = objects.extension()
+        body["metadata"]["annotations"]["rollcall.dev/gates"] = "confirm-rollout,confirm-promotion"
+        self.kube.create(body)
+        scene.wait_phase("Initializing", name=NAME)
+        self.killed()
+        scene.wait_phase("Initialized", timeout=90, name=NAME)
+        self.killed()
+        self.kube.set_image("podinfo", "podinfod", f"{IMAGE}:green")
+        scene.wait_phase("Waiting", timeout=60, name=NAME)
+        self.killed()
+        self.press("rollout", "ULIN")
+        rig.wait_for(lambda: scene.slack.ephemerals(CHANNEL, "ULIN"), 10, "lin is told that the press counts")
+        self.killed()
+        self.press("rollout", "UZHAO")
+        scene.wait_phase("Progressing", timeout=60, name=NAME)
+        for weight in (25, 50, 75, 100):
+            rig.wait_for(lambda: scene.weight() >= weight, 90, lambda: f"weight {weight}\n{scene.trouble()}")
+            self.killed()
+        scene.wait_phase("WaitingPromotion", timeout=90, name=NAME)
+        self.killed()
+        self.press("promotion", "ULIN")
+        self.press("promotion", "UZHAO")
+        scene.wait_phase("Promoting", "Finalising", "Succeeded", timeout=60, name=NAME)
+        self.killed()
+        scene.wait_phase("Finalising", "Succeeded", timeout=60, name=NAME)
+        self.killed()
+        scene.wait_phase("Succeeded", timeout=60, name=NAME)
+        rig.wait_for(lambda: (scene.replicas("podinfo"), scene.replicas("podinfo-primary")) == (4, 0), 60,
+                     "the target is the whole")
+        load.stop()
+        self.assertEqual(load.failures, [])
+        self.assertEqual(story.share(scene.web_port, "green", 300), 100)
+
+        cards = [m for m in scene.slack.messages(CHANNEL) if not m.thread_ts]
+        self.assertEqual(len(cards), 1, scene.slack.dump())
+        replies = collections.Counter(r.plain for r in scene.slack.replies(cards[0]))
+        self.assertEqual([text for text, n in replies.items() if n > 1], [], "no reply is doubled")
+        questions = [r for r in scene.slack.replies(cards[0]) if r.buttons]
+        self.assertEqual(len(questions), 2, "each gate asked once")
+        said = collections.Counter(e["message"] for e in self.kube.events(NAME))
+        self.assertEqual([text for text in said if "Advance" in text and said[text] > 1], [])
+        scene.assert_healthy()
+
+
+if __name__ == "__main__":
+    unittest.main()
