@@ -19,7 +19,7 @@ NAME = "podinfo"
 class Restart(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.scene = story.Scene("restart")
+        cls.scene = story.Scene("restart", through_proxy=True)
         cls.addClassCleanup(cls.scene.close)
         cls.kube = cls.scene.kube
         cls.kube.empty_namespace("default")
@@ -39,6 +39,61 @@ class Restart(unittest.TestCase):
         asked = rig.wait_for(question, 40, lambda: f"a question about {gate}\n{self.scene.slack.dump()}")
         rig.wait_for(lambda: self.scene.slack.click(CHANNEL, asked.ts, "approve", user)[0] == 200, 20, "Slack is heard")
         return asked
+
+    def setUp(self):
+        self.scene.proxy.before = None
+        if self.scene.serve and self.scene.serve.alive():
+            self.scene.serve.stop()
+        self.kube.empty_namespace("default")
+
+    def test_killed_between_each_effect_and_its_status(self):
+        """Each status write of a whole release is lost once, together with the process that wanted to write it."""
+        scene = self.scene
+        objects.application(self.kube, 2)
+        lost = []
+
+        def before(method, path, body):
+            if method != "PATCH" or not path.split("?")[0].endswith("/canaries/podinfo/status"):
+                return True
+            text = body.decode()
+            # What a status is about: its phase and weight. The second try of the same one passes.
+            about = (text.split('"phase":"')[1].split('"')[0] if '"phase":"' in text else "",
+                     text.split('"canaryWeight":')[1].split(",")[0].rstrip("}") if '"canaryWeight":' in text else "")
+            if about in lost:
+                return True
+            lost.append(about)
+            scene.serve.kill9()
+            return False
+
+        scene.start()
+        rig.wait_for(lambda: story.ask(scene.web_port) == (200, "blue"), 60, lambda: f"blue answers\n{scene.trouble()}")
+        scene.proxy.before = before
+        load = story.Load(scene.web_port)
+        load.start()
+        self.addCleanup(load.stop)
+        self.kube.create(objects.canary())
+
+        def alive_until(phase, timeout):
+            def look():
+                if not scene.serve.alive():
+                    scene.start()
+                return scene.phase(NAME) == phase
+            rig.wait_for(look, timeout, lambda: f"{phase}, lost so far: {lost}\n{scene.trouble()}")
+        alive_until("Initialized", 120)
+        self.kube.set_image("podinfo", "podinfod", f"{IMAGE}:green")
+        alive_until("Succeeded", 180)
+        rig.wait_for(lambda: scene.replicas("podinfo") == 0, 30, "the canary is at zero")
+        load.stop()
+        self.assertEqual(load.failures, [])
+        self.assertGreaterEqual(len(lost), 6, lost)
+        self.assertEqual(story.share(scene.web_port, "green", 300), 100)
+        said = collections.Counter()
+        for event in self.kube.events(NAME):
+            if "not ready" not in event["message"]:
+                said[event["message"]] += event.get("count", 1)
+        once = ("Advance", "Copying", "New revision", "Initialization done", "Promotion completed", "Routing all")
+        self.assertEqual({text: n for text, n in said.items() if text.startswith(once) and n > 1}, {})
+        scene.assert_healthy()
 
     def test_killed_at_every_phase(self):
         scene = self.scene

@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import controlplane
 import rig
+from apiproxy import ApiProxy
 from tests.fakes.dingtalk import FakeDingTalk
 from tests.fakes.hooks import HookListener
 from tests.fakes.slack import FakeSlack
@@ -85,10 +86,11 @@ def share(port, color, requests=2000, host=HOST):
 class Scene:
     """Everything that a story needs, started once for a class of tests."""
 
-    def __init__(self, name, policies=None, extra="", node=True):
+    def __init__(self, name, policies=None, extra="", node=True, through_proxy=False):
         self.folder = rig.scratch_folder(name)
         self.plane = controlplane.shared()
         self.kube = self.plane.client("admin")
+        self.proxy = ApiProxy(self.plane, self.folder).__enter__() if through_proxy else None
         self.hooks = HookListener().start()
         self.slack = FakeSlack().start()
         self.dingtalk = FakeDingTalk().start()
@@ -129,7 +131,7 @@ listen:
 public_url: http://127.0.0.1:{self.port}
 data_dir: {self.folder}/data
 log: {{level: debug, format: logfmt}}
-cluster: {{kubeconfig: {self.plane.kubeconfig["rollcall"]}, name: test}}
+cluster: {{kubeconfig: {self.proxy.kubeconfig if self.proxy else self.plane.kubeconfig["rollcall"]}, name: test}}
 controller:
   provider: nginx
   egress: {{private: true}}
@@ -188,6 +190,8 @@ node:
                 process.stop()
         self.kube.empty_namespace("default")
         self.kube.close()
+        if self.proxy:
+            self.proxy.__exit__()
         for fake in (self.hooks, self.slack, self.dingtalk):
             fake.stop()
 
