@@ -1,0 +1,217 @@
+"""Figures, not verdicts: python3 tests/bench/bench.py [idle] [press] [gates] [read] ...
+
+Everything runs on 127.0.0.1 against a real API server with a release build (ROLLCALL_BUILD, default build/release).
+Prints one line a figure; RESULTS.md keeps them with the command that made them."""
+
+import copy
+import os
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+os.environ.setdefault("ROLLCALL_BUILD", str(Path(__file__).resolve().parents[2] / "build/release"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import objects  # noqa: E402
+import rig  # noqa: E402
+import story  # noqa: E402
+from story import CHANNEL, IMAGE  # noqa: E402
+
+OPEN_POLICY = """
+  default:
+    approvers: [anyone-in-channel]
+    quorum: 1
+    rights: {promote: [anyone-in-channel], rollback: [anyone-in-channel]}
+"""
+
+
+def say(name, value):
+    print(f"{name}: {value}", flush=True)
+
+
+def many(kube, count, make, threads=8):
+    """Creates make(i) for each i, from several threads."""
+    numbers = iter(range(count))
+    lock = threading.Lock()
+
+    def work():
+        while True:
+            with lock:
+                i = next(numbers, None)
+            if i is None:
+                return
+            for body in make(i):
+                created = kube.create(body)
+                if body.get("status"):
+                    kube.patch(body["kind"], body["metadata"]["name"], {"status": body["status"]},
+                               subresource="status")
+                del created
+    workers = [threading.Thread(target=work) for _ in range(threads)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+
+
+def at_rest(i):
+    """A Canary that has been initialized, with no pods, so that any number of them needs no processes."""
+    name = f"app-{i}"
+    target = copy.deepcopy(objects.DEPLOYMENT)
+    target["metadata"].update(name=name, labels={"app": name})
+    target["spec"].update(replicas=0, selector={"matchLabels": {"app": name}})
+    target["spec"]["template"]["metadata"]["labels"] = {"app": name}
+    primary = copy.deepcopy(target)
+    primary["metadata"].update(name=f"{name}-primary", labels={"app": f"{name}-primary"})
+    primary["spec"]["selector"] = {"matchLabels": {"app": f"{name}-primary"}}
+    primary["spec"]["template"]["metadata"] = {"labels": {"app": f"{name}-primary"}, "annotations": {"flagger-id": "x"}}
+    ingress = objects.ingress(host=f"{name}.example.com", service=name)
+    ingress["metadata"]["name"] = name
+    canary = objects.canary(name=name)
+    canary["spec"]["targetRef"]["name"] = canary["spec"]["ingressRef"]["name"] = name
+    canary["spec"]["analysis"]["interval"] = "10s"
+    canary["status"] = {"phase": "Initialized", "failedChecks": 0, "canaryWeight": 0, "iterations": 0,
+                        "lastAppliedSpec": "9999999999", "lastPromotedSpec": "9999999999",
+                        "conditions": [{"type": "Promoted", "status": "True", "reason": "Initialized"}]}
+    return target, primary, ingress, canary
+
+
+def settled(scene, seconds=3, timeout=600):
+    """Waits until rollcall has asked the API server for nothing for some seconds."""
+    last = [scene.plane.audit.mark(), time.monotonic()]
+
+    def quiet():
+        mark = scene.plane.audit.mark()
+        if mark != last[0]:
+            last[:] = [mark, time.monotonic()]
+        return time.monotonic() - last[1] >= seconds
+    rig.wait_for(quiet, timeout, "rollcall is at rest")
+
+
+def bench_idle(counts=(1, 1000)):
+    """Memory and requests at rest."""
+    for count in counts:
+        scene = story.Scene("bench-idle", node=False)
+        try:
+            scene.kube.empty_namespace("default", timeout=600)
+            many(scene.kube, count, at_rest)
+            scene.start()
+            settled(scene)
+            mark, cpu = scene.plane.audit.mark(), cpu_seconds(scene.serve.pid)
+            time.sleep(30)  # the figure is per time
+            counted = {k: n for k, n in scene.plane.audit.count(mark).items() if k[0] not in ("watch", "list")}
+            say(f"idle, {count} canaries, memory", f"{scene.serve.rss_bytes() / 1e6:.1f} MB")
+            say(f"idle, {count} canaries, API requests in 30 s but for watches", counted)
+            say(f"idle, {count} canaries, CPU in 30 s", f"{cpu_seconds(scene.serve.pid) - cpu:.2f} s")
+        finally:
+            scene.close()
+
+
+def cpu_seconds(pid):
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def bench_press(presses=200):
+    """From a press in Slack until the API server has accepted the first effect (the scaling of the canary)."""
+    scene = story.Scene("bench-press", node=False, policies=OPEN_POLICY)
+    took = []
+    try:
+        scene.kube.empty_namespace("default", timeout=600)
+        body = at_rest(0)
+        body[3]["metadata"]["annotations"]["rollcall.dev/gates"] = "confirm-rollout"
+        many(scene.kube, 1, lambda _: body)
+        scene.start()
+        settled(scene)
+        name = "app-0"
+        for i in range(presses):
+            scene.kube.set_image(name, "podinfod", f"{IMAGE}:r{i}")
+            question = rig.wait_for(lambda: newest_question(scene, f"r{i}"), 30, lambda: f"a question\n{scene.trouble()}")
+            seen = threading.Event()
+            accepted = []
+            version = scene.kube.get("Deployment", name)["metadata"]["resourceVersion"]
+
+            def watch():
+                for event in scene.kube.watch("Deployment", resource_version=version, timeout=20):
+                    item = event["object"]
+                    if item["metadata"]["name"] == name and item["spec"]["replicas"] > 0:
+                        accepted.append(time.monotonic())
+                        seen.set()
+                        return
+            watcher = threading.Thread(target=watch, daemon=True)
+            watcher.start()
+            began = time.monotonic()
+            scene.slack.click(CHANNEL, question.ts, "approve", "ULIN")
+            assert seen.wait(20), scene.trouble()
+            took.append((accepted[0] - began) * 1000)
+            scene.cli("rollback", f"default/{name}")
+            scene.wait_phase("Failed", timeout=30, name=name)
+            rig.wait_for(lambda: scene.replicas(name) == 0, 20, "back at zero")
+    finally:
+        scene.close()
+    took.sort()
+    say(f"press to first effect accepted, {presses} presses",
+        f"p50 {statistics.median(took):.1f} ms, p99 {took[int(len(took) * 0.99) - 1]:.1f} ms")
+
+
+def newest_question(scene, tag):
+    for card in reversed(scene.slack.messages(CHANNEL)):
+        for reply in reversed(scene.slack.replies(card)):
+            if reply.buttons and tag in reply.plain:
+                return reply
+    return None
+
+
+def bench_gates(seconds=10):
+    """Gate checks a second, from wrk over keep-alive connections; and how much of a core they take."""
+    scene = story.Scene("bench-gates", node=False, extra="gates: {allow_cidrs: [127.0.0.0/8]}")
+    try:
+        scene.kube.empty_namespace("default", timeout=600)
+        many(scene.kube, 1, at_rest)
+        scene.start()
+        settled(scene)
+        script = scene.folder / "gate.lua"
+        script.write_text('wrk.method = "POST"\nwrk.headers["Content-Type"] = "application/json"\n'
+                          'wrk.body = \'{"name":"app-0","namespace":"default","phase":"Progressing","checksum":"x"}\'\n')
+        before = cpu_seconds(scene.serve.pid)
+        out = subprocess.run(["wrk", "-t1", "-c32", f"-d{seconds}s", "-s", script,
+                              f"http://127.0.0.1:{scene.port}/gate/check"], capture_output=True, text=True, check=True).stdout
+        used = cpu_seconds(scene.serve.pid) - before
+        rate = float(next(line.split()[1] for line in out.splitlines() if line.startswith("Requests/sec")))
+        say("gate checks a second", f"{rate:.0f}, with {used / seconds:.2f} of a core: {rate * seconds / used:.0f} a second a core")
+    finally:
+        scene.close()
+
+
+def bench_read(count=10000):
+    """From the start of the process until every Canary is in the cache."""
+    scene = story.Scene("bench-read", node=False)
+    try:
+        scene.kube.empty_namespace("default", timeout=600)
+
+        def suspended(i):
+            body = objects.canary(name=f"canary-{i}")
+            body["spec"]["suspend"] = True
+            body["spec"]["analysis"]["interval"] = "10m"
+            return (body,)
+        many(scene.kube, count, suspended)
+        began = time.monotonic()
+        scene.start()
+        say(f"start with {count} canaries until ready", f"{time.monotonic() - began:.2f} s")
+        say(f"memory with {count} canaries, suspended", f"{scene.serve.rss_bytes() / 1e6:.1f} MB")
+        scene.serve.kill9()
+    finally:
+        scene.close()
+
+
+def main():
+    wanted = sys.argv[1:] or ["idle", "press", "gates", "read"]
+    for name in wanted:
+        globals()[f"bench_{name}"]()
+
+
+if __name__ == "__main__":
+    main()
