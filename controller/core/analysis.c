@@ -82,7 +82,7 @@ static void add_metrics(struct draft *t, struct questions *q)
 
 /* ---- verdicts ---- */
 
-/* What is said about a failed check; ordinal: which failed check of the run it is. */
+/* What is said about a failed check; ordinal: its number in the run, and which check. */
 struct failure {
 	struct draft *t;
 	const char *ordinal;
@@ -199,7 +199,7 @@ static bool hook_good(struct failure *f, const struct question *q, const struct 
 	switch (q->type) {
 	case HOOK_PRE_ROLLOUT:
 		if (said->verdict == ANSWER_YES)
-			SAY(f->t, PRE_PASSED, .ordinal = q->name, .a = q->name);
+			SAY(f->t, PRE_PASSED, .ordinal = f->ordinal, .a = q->name);
 		else
 			SAY(f->t, PRE_FAILED, .ordinal = f->ordinal, .a = q->name, .b = text);
 		break;
@@ -232,9 +232,9 @@ static size_t askable(const struct draft *t, const struct questions *q, size_t f
 
 static enum analysis_outcome judge(struct draft *t, const struct questions *q)
 {
-	struct failure f = { .t = t, .ordinal = draft_number(t, t->s->failed_checks + 1) };
 	for (size_t i = 0; i < q->count; i++) {
 		const struct question *asked = &q->at[i];
+		struct failure f = { .t = t, .ordinal = draft_text(t, "%d/%s", t->s->failed_checks + 1, asked->name) };
 		if (cannot_be_asked(t, asked)) {
 			SAY(t, METRIC_UNUSABLE, .ordinal = f.ordinal);
 			return ANALYSIS_FAILED;

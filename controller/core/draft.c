@@ -137,16 +137,27 @@ void draft_do(struct draft *t, enum effect_kind kind)
 	add_effect(t, &(struct effect){ .kind = kind });
 }
 
+/* The last word counts: what was decided for this side before, in the same tick, is taken back. */
+static void unscale(struct draft *t, enum side side)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < t->d.effect_count; i++)
+		if (t->effects[i].kind != EFFECT_SCALE || t->effects[i].side != side)
+			t->effects[n++] = t->effects[i];
+	t->d.effect_count = n;
+}
+
 void draft_scale(struct draft *t, enum side side, int replicas)
 {
+	unscale(t, side);
 	const struct workload *w = side == SIDE_TARGET ? &t->o->target : &t->o->source;
 	if (w->wanted != replicas || !w->exists)
 		add_effect(t, &(struct effect){ .kind = EFFECT_SCALE, .side = side, .replicas = replicas });
 }
 
-void draft_promote(struct draft *t)
+void draft_promote(struct draft *t, const char *template_revision)
 {
-	add_effect(t, &(struct effect){ .kind = EFFECT_PROMOTE, .expect_revision = t->s->last_applied_spec });
+	add_effect(t, &(struct effect){ .kind = EFFECT_PROMOTE, .expect_revision = template_revision });
 }
 
 bool draft_has(const struct draft *t, enum effect_kind kind)
@@ -285,16 +296,23 @@ void draft_phase(struct draft *t, enum phase p)
 	enter(t, p);
 }
 
+void draft_record(struct draft *t)
+{
+	struct canary_status *s = &t->d.status;
+	s->last_applied_spec = t->o->target.revision;
+	s->has_tracked_configs = t->o->configs_tracked;
+	s->tracked_configs = t->o->configs_tracked ? t->o->configs : (struct pairs){ 0 };
+	s->own.revision = draft_identity(t);
+	draft_touch(t);
+}
+
 void draft_sync(struct draft *t, enum phase p, int weight)
 {
 	struct canary_status *s = &t->d.status;
 	s->weight = weight;
 	s->failed_checks = 0;
 	s->iterations = 0;
-	s->last_applied_spec = t->o->target.revision;
-	s->has_tracked_configs = t->o->configs_tracked;
-	s->tracked_configs = t->o->configs_tracked ? t->o->configs : (struct pairs){ 0 };
-	s->own.revision = draft_identity(t);
+	draft_record(t);
 	if (p == PHASE_INITIALIZED) {
 		s->last_promoted_spec = s->last_applied_spec;
 		s->own.promoted = s->own.revision;

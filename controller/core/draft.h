@@ -40,8 +40,8 @@ const char *draft_key(struct draft *t, const char *transition, const char *ordin
 
 /* ---- effects ---- */
 void draft_do(struct draft *t, enum effect_kind kind);
-void draft_scale(struct draft *t, enum side side, int replicas); /* nothing when it is so already */
-void draft_promote(struct draft *t);                             /* PROMOTE of the revision under analysis */
+void draft_scale(struct draft *t, enum side side, int replicas);    /* nothing when it is so already */
+void draft_promote(struct draft *t, const char *template_revision); /* E17: that and nothing else */
 /* false, and nothing is done: a side that would get traffic has no available pod (law 6); that is said. */
 MUST_CHECK bool draft_route(struct draft *t, struct routes r);
 bool draft_has(const struct draft *t, enum effect_kind kind);
@@ -59,6 +59,7 @@ void draft_alert(struct draft *t, enum alert_id id, const struct words *w);
 /* ---- the next status ---- */
 void draft_touch(struct draft *t);                          /* it will be written */
 void draft_phase(struct draft *t, enum phase p);            /* "set phase" of flagger-controller.md 1.6 */
+void draft_record(struct draft *t);                         /* hash, configs and identity of what the target has now */
 void draft_sync(struct draft *t, enum phase p, int weight); /* "full sync": also takes over what the target has now */
 void draft_moved(struct draft *t, enum transition to);
 void draft_counted(struct draft *t); /* this decision used up the interval */

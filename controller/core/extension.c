@@ -44,8 +44,9 @@ static bool is_ready(struct draft *t, enum side side)
 static bool source_is_up(struct draft *t)
 {
 	int whole = extension_maximum(t);
+	/* Also takes back what the same tick may have decided about a smaller one. */
+	draft_scale(t, SIDE_SOURCE, t->o->source.wanted > whole ? t->o->source.wanted : whole);
 	if (t->o->source.wanted < whole) {
-		draft_scale(t, SIDE_SOURCE, whole);
 		draft_next(t, "scaling the stable version up");
 		return false;
 	}
@@ -224,8 +225,10 @@ bool extension_busy(struct draft *t)
 static void say_advanced(struct draft *t, int weight)
 {
 	struct own_status *own = &t->d.status.own;
-	if (t->s->phase == PHASE_WAITING_PROMOTION)
+	if (t->s->phase == PHASE_WAITING_PROMOTION) {
 		draft_phase(t, PHASE_PROGRESSING); /* a manual release went back */
+		t->d.status.iterations = 0;
+	}
 	own->weight = weight;
 	own->step++;
 	own->next_weight = 0;
@@ -355,7 +358,7 @@ void extension_finalising(struct draft *t)
 		return;
 	pause_target(t);
 	draft_scale(t, SIDE_SOURCE, 0);
-	draft_promote(t);
+	draft_promote(t, t->s->last_applied_spec);
 	run_succeed(t);
 	t->d.status.own.source_at_promoted = true;
 	t->d.status.own.target_serves = true;

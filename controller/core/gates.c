@@ -157,8 +157,9 @@ enum gate_outcome gate_ask(struct draft *t, struct gate *g)
 			       : said->verdict == ANSWER_HELD ? GATE_HELD
 							      : GATE_WAITS;
 		}
-		say_passed(t, g, list[i].name);
 	}
+	for (size_t i = 0; i < n; i++)
+		say_passed(t, g, list[i].name);
 	return GATE_PASSED;
 }
 

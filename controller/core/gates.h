@@ -20,7 +20,7 @@ struct gate {
 	bool mute, foreign;
 	bool fresh; /* somebody really said so in this tick */
 };
-/* Says "... passed" for each that passed. Fills what came out. */
+/* Fills what came out; when it opens, says so for each that was asked. */
 enum gate_outcome gate_ask(struct draft *t, struct gate *g);
 /* The rollout stands here: for cards, and for the bot that opens the request. */
 void gate_stand(struct draft *t, const struct gate *g);

@@ -24,6 +24,7 @@ static const char *routes_broken(const struct after *w, const struct effect *f)
 {
 	const struct routes *r = &f->routes;
 	int apex_pods = w->apex_to_target ? w->o->target.available : w->o->source.available;
+	int apex_wanted = w->apex_to_target ? w->target_wanted : w->source_wanted;
 	if (r->primary < 0 || r->canary < 0 || r->primary + r->canary != 100)
 		return "weights do not sum to 100";
 	if (r->mirrored && r->canary > 0)
@@ -34,6 +35,8 @@ static const char *routes_broken(const struct after *w, const struct effect *f)
 		return "traffic to a canary that is scaled to zero";
 	if (r->primary > 0 && apex_pods < 1 && w->o->routes.canary > 0)
 		return "traffic to a primary without an available pod";
+	if (r->primary > w->o->routes.primary && apex_wanted < 1)
+		return "traffic to a primary that is scaled to zero";
 	return NULL;
 }
 
@@ -71,6 +74,10 @@ static const char *promote_broken(const struct after *w, const struct effect *f)
 	enum phase p = w->c->status.phase;
 	if (text_empty(f->expect_revision))
 		return "a template is copied without saying which";
+	if (p == PHASE_INITIALIZING)
+		return w->o->apex_service != SHAPE_AS_WANTED || w->apex_to_target
+			       ? NULL
+			       : "the primary that serves is overwritten";
 	if (w->c->extension)
 		return p == PHASE_FINALISING && w->source_wanted == 0
 			       ? NULL

@@ -51,8 +51,9 @@ static bool target_unapproved(struct draft *t)
 	bool approved = t->s->phase == PHASE_PROMOTING || t->s->phase == PHASE_FINALISING;
 	if (!t->o->source.exists || t->o->source_same_template || approved)
 		return false;
-	if (!text_empty(own->promoted))
-		return !text_eq(draft_identity(t), own->promoted);
+	const char *stable = t->s->phase == PHASE_INITIALIZING ? own->revision : own->promoted;
+	if (!text_empty(stable))
+		return !text_eq(draft_identity(t), stable);
 	return !text_empty(t->s->last_promoted_spec) && !text_eq(t->o->target.revision, t->s->last_promoted_spec);
 }
 
@@ -84,10 +85,13 @@ static int whole(const struct draft *t)
 	return n > 0 ? n : 1;
 }
 
-/* Nothing is gained by waiting for the target when nobody serves, or when the user's own Service was never changed. */
-static bool somebody_serves(const struct draft *t)
+/* The user's Service has never been led elsewhere, or to a source without pods: nothing is gained by waiting. */
+static bool need_not_wait(const struct draft *t)
 {
-	return t->o->source.available > 0 && t->o->apex_service == SHAPE_AS_WANTED;
+	bool at_source = t->o->apex_service == SHAPE_AS_WANTED && !t->o->apex_to_target;
+	if (at_source)
+		return t->o->source.available < 1 && t->o->target.available < 1;
+	return !t->s->own.target_serves;
 }
 
 static bool target_is_there(struct draft *t)
@@ -107,7 +111,7 @@ static bool target_is_there(struct draft *t)
 		return false;
 	enum readiness r = readiness_of(w, t->c->target.name, t->c->ns, 100, t->c->progress_deadline_s, t->o->now, t->a,
 					&why, &deadline);
-	if ((r == READY && w->available >= whole(t)) || (w->available < 1 && !somebody_serves(t)))
+	if ((r == READY && w->available >= whole(t)) || need_not_wait(t))
 		return true;
 	if (t->o->due && r != READY)
 		SAY(t, NOT_READY_TO_LEAVE, .a = why);

@@ -33,6 +33,8 @@ enum readiness readiness_of(const struct workload *w, const char *name, const ch
 		return BROKEN;
 	}
 	int enough = w->updated * percent / 100;
+	if (enough < 1 && w->wanted > 0)
+		enough = 1; /* a share of few pods is not no pod */
 	if (w->updated < w->wanted)
 		*ret_why =
 			arena_printf(a, "%s %d out of %d new replicas have been updated", wait, w->updated, w->wanted);

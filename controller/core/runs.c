@@ -13,6 +13,12 @@ static bool has_hook(const struct canary *c, enum hook_type type)
 	return false;
 }
 
+bool run_stranded(const struct draft *t)
+{
+	const struct observed *o = t->o;
+	return !t->c->extension && !o->no_router && o->routes.canary == 100 && o->source.available < 1;
+}
+
 void run_begin(struct draft *t)
 {
 	struct own_status *own = &t->d.status.own;
@@ -48,7 +54,7 @@ void run_scale_up(struct draft *t)
 
 void run_start(struct draft *t)
 {
-	bool source_serves = !t->d.status.own.target_serves;
+	bool source_serves = !t->d.status.own.target_serves && !run_stranded(t);
 	if (source_serves && !draft_route(t, (struct routes){ .primary = 100 }))
 		return;
 	SAY(t, STARTED);
@@ -188,11 +194,11 @@ void run_restart(struct draft *t)
 		extension_restart(t);
 		return;
 	}
-	if (!draft_route(t, (struct routes){ .primary = 100 }))
+	if (!run_stranded(t) && !draft_route(t, (struct routes){ .primary = 100 }))
 		return;
 	run_begin(t);
 	SAY(t, RESTARTED);
-	if (run_people_confirm(t->c))
+	if (run_people_confirm(t->c) && !run_stranded(t))
 		run_ask_again(t);
 	else
 		draft_sync(t, PHASE_PROGRESSING, 0);
@@ -209,7 +215,7 @@ void run_promote(struct draft *t)
 		return;
 	}
 	SAY(t, COPYING);
-	draft_promote(t);
+	draft_promote(t, t->s->last_applied_spec);
 	draft_phase(t, PHASE_PROMOTING);
 	draft_moved(t, TRANSITION_PROMOTING);
 	draft_counted(t);

@@ -4,6 +4,9 @@
 #include "controller/core/draft.h"
 #include "controller/core/gates.h"
 
+/* T15 left the traffic on the canary because the primary has no pod: whatever comes next runs and is promoted where
+ * the traffic is (E2). */
+bool run_stranded(const struct draft *t);
 void run_begin(struct draft *t); /* a run of what the target has now: our own fields; nothing is written yet */
 void run_start(struct draft *t);
 void run_scale_up(struct draft *t);                                          /* plain: the canary from zero (4.8) */

@@ -52,14 +52,11 @@ static bool target_ready(struct draft *t)
 	return false;
 }
 
-/* K16 at rest and while a canary runs: a broken primary is no reason to send it all of the traffic (E2). */
+/* K16 before a start: a broken primary is no reason to send it all of the traffic (E2). */
 static bool source_ready(struct draft *t)
 {
 	const char *why;
-	if (t->c->skip_analysis)
-		return true;
-	enum readiness r = source_readiness(t, &why);
-	if (r == READY)
+	if (t->c->skip_analysis || run_stranded(t) || source_readiness(t, &why) == READY)
 		return true;
 	if (t->o->due)
 		SAY(t, SOURCE_NOT_READY, .a = why);
@@ -80,6 +77,8 @@ static void detected(struct draft *t)
 	const struct observed *o = t->o;
 	int whole = o->target.wanted > o->source.wanted ? o->target.wanted : o->source.wanted;
 	draft_phase(t, PHASE_INITIALIZING);
+	if (!o->source.exists)
+		draft_record(t);
 	t->d.status.own.wanted_weight = -1;
 	t->d.status.own.max_replicas = t->c->extension ? whole : 0;
 	t->d.again = true;
@@ -111,7 +110,11 @@ static void initialized(struct draft *t)
 		draft_scale(t, SIDE_TARGET, 0);
 	if (!objects_route(t))
 		return;
-	draft_sync(t, PHASE_INITIALIZED, 0);
+	bool same = text_empty(t->s->own.revision) || text_eq(t->s->own.revision, draft_identity(t));
+	if (same)
+		draft_sync(t, PHASE_INITIALIZED, 0);
+	else
+		draft_phase(t, PHASE_INITIALIZED); /* the primary has an older one: what has come since is a release */
 	t->d.status.own.old_image = t->o->target.images;
 	t->d.status.own.new_image = t->o->target.images;
 	SAY(t, INITIALIZED);
@@ -129,6 +132,20 @@ static bool extension_source_is_whole(struct draft *t)
 	return false;
 }
 
+/* What the primary is made from is on record before it is made. Until traffic is led there, it follows the target: a
+ * first image that does not run can be corrected. true: the tick ends here. */
+static bool first_template_changed(struct draft *t, bool switched)
+{
+	bool ours = text_empty(t->c->source.name) && !text_empty(t->s->own.revision);
+	if (!ours || switched || text_eq(t->s->own.revision, draft_identity(t)))
+		return false;
+	if (t->o->source.exists)
+		draft_promote(t, t->o->target.revision);
+	draft_record(t);
+	t->d.again = !t->o->source.exists;
+	return true;
+}
+
 static void initializing(struct draft *t)
 {
 	const struct observed *o = t->o;
@@ -138,6 +155,8 @@ static void initializing(struct draft *t)
 	if (ready && switched && o->target.wanted > 0 && !o->due)
 		return; /* the traffic of the user's own Service gets an interval to move */
 	if ((ready || o->due) && !t->c->skip_analysis && !providers_probed(t))
+		return;
+	if (first_template_changed(t, switched))
 		return;
 	objects_begin(t);
 	if (has_scaler(t->c) && !switched)
@@ -283,7 +302,7 @@ static bool rolled_back_by_threshold(struct draft *t)
 
 static bool nothing_sent_yet(const struct draft *t)
 {
-	if (t->c->extension && t->s->own.step > 0)
+	if (t->s->phase != PHASE_PROGRESSING || (t->c->extension && t->s->own.step > 0))
 		return false;
 	bool mirrored = t->c->analysis.mirror && t->o->routes.mirrored;
 	return t->o->routes.canary == 0 && t->s->iterations == 0 && !mirrored;
@@ -302,7 +321,8 @@ static bool healthy(struct draft *t)
 	if (rolled_back_by_hook(t) || rolled_back_by_threshold(t))
 		return false;
 	bool first = nothing_sent_yet(t);
-	if (first && nothing_wanted_yet(t))
+	/* Not yet, or the start is over and it stands at the gate before the first weight. */
+	if (first && (t->s->own.paused || nothing_wanted_yet(t) || t->s->own.gate != HOOK_ROLLOUT))
 		return true;
 	if (first)
 		SAY(t, ANALYSIS_STARTS, .ordinal = draft_number(t, t->s->failed_checks));
@@ -395,6 +415,8 @@ static bool step_gate(struct draft *t, enum hook_type type, int weight)
 static void promotion(struct draft *t, void (*opened)(struct draft *t))
 {
 	bool known = t->s->phase == PHASE_WAITING_PROMOTION;
+	/* Blue/green asks twice; what the first answer has moved is not moved again. */
+	bool after_all = t->s->iterations > strategy_iterations(t->c, t->o);
 	struct gate g = { .type = HOOK_CONFIRM_PROMOTION,
 			  .phase = PHASE_PROGRESSING,
 			  .ordinal = draft_number(t, t->s->iterations),
@@ -408,11 +430,14 @@ static void promotion(struct draft *t, void (*opened)(struct draft *t))
 		return;
 	if (!known) {
 		draft_phase(t, PHASE_WAITING_PROMOTION);
-		SAY(t, PROMOTION_WAITS, .a = g.name);
+		if (after_all)
+			t->d.status.iterations = t->s->iterations;
+		const char *nth = draft_number(t, t->s->own.step); /* a manual release may come here twice */
+		SAY(t, PROMOTION_WAITS, .ordinal = nth, .a = g.name);
 		if (!g.mute)
-			ALARM(t, PROMOTION_WAITS);
+			ALARM(t, PROMOTION_WAITS, .ordinal = nth);
 		draft_moved(t, TRANSITION_WAITING);
-	} else if (g.fresh && t->s->iterations != t->c->analysis.iterations - 1) {
+	} else if (g.fresh && !after_all && t->s->iterations != t->c->analysis.iterations - 1) {
 		t->d.status.iterations = t->c->analysis.iterations - 1;
 		draft_touch(t);
 	}
@@ -459,7 +484,7 @@ static void advance(struct draft *t, const struct rung *r)
 	struct routes to = { .primary = 100 - r->weight, .canary = r->weight };
 	if (strategy_mirrors(t->c, t->o) && t->o->routes.canary == 0 && !t->o->routes.mirrored)
 		to = (struct routes){ .primary = 100, .mirrored = true };
-	if (t->c->analysis.mirror && !t->o->can_mirror)
+	if (t->c->analysis.mirror && !t->o->can_mirror && t->s->own.step == 0)
 		SAY(t, NO_MIRROR, .a = t->o->provider ? t->o->provider : t->c->provider);
 	if (draft_route(t, to))
 		advanced(t, to.canary);
@@ -475,7 +500,7 @@ static void by_weight(struct draft *t)
 		return; /* nothing to do: no step, or a manual release that is where it shall be */
 	draft_next(t, r.last ? "promotion" : draft_text(t, "weight %d", r.weight));
 	bool decided = t->s->own.next_weight == r.weight && !r.last && r.weight > 0;
-	bool passed = decided || (t->s->own.gate == HOOK_CONFIRM_STEP && !t->o->due);
+	bool passed = decided || t->s->own.gate == HOOK_CONFIRM_STEP; /* it stands at the next one already */
 	bool asks = t->s->phase == PHASE_PROGRESSING && !t->o->routes.mirrored && !passed;
 	if (asks && !step_gate(t, HOOK_CONFIRM_TRAFFIC_INCREASE, r.last ? now : r.weight))
 		return;
@@ -485,10 +510,10 @@ static void by_weight(struct draft *t)
 		advance(t, &r);
 }
 
-/* T8. In WaitingPromotion between two intervals only the gate is of interest. */
+/* T8. At the gate only its answer is of interest; the original iterates once more before it asks again. */
 static void by_match(struct draft *t)
 {
-	bool at_gate = t->s->phase == PHASE_WAITING_PROMOTION && !t->o->due;
+	bool at_gate = t->s->phase == PHASE_WAITING_PROMOTION;
 	if (at_gate || t->s->iterations >= t->c->analysis.iterations) {
 		promotion(t, run_promote);
 		return;
@@ -502,7 +527,7 @@ static void by_match(struct draft *t)
 static void all_to_canary(struct draft *t)
 {
 	if (!t->o->no_router) {
-		if (!step_gate(t, HOOK_CONFIRM_STEP, 100) || !draft_route(t, (struct routes){ .canary = 100 }))
+		if (!draft_route(t, (struct routes){ .canary = 100 }))
 			return;
 		if (t->c->analysis.mirror && t->o->can_mirror)
 			SAY(t, UNMIRRORED);
@@ -518,14 +543,17 @@ static void all_to_canary(struct draft *t)
 /* The gate at the end of the iterations is asked twice (E14): before all traffic moves, and before the copy. */
 static void end_of_iterations(struct draft *t, bool moved)
 {
-	promotion(t, moved || t->c->extension ? run_promote : all_to_canary);
+	bool moves = !moved && !t->c->extension;
+	bool first = t->s->phase == PHASE_PROGRESSING && moves && !t->o->no_router;
+	if (!first || step_gate(t, HOOK_CONFIRM_STEP, 100))
+		promotion(t, moves ? all_to_canary : run_promote);
 }
 
 /* T9. */
 static void by_iterations(struct draft *t)
 {
 	int all = strategy_iterations(t->c, t->o), n = t->s->iterations;
-	bool at_gate = t->s->phase == PHASE_WAITING_PROMOTION && !t->o->due;
+	bool at_gate = t->s->phase == PHASE_WAITING_PROMOTION;
 	if (at_gate || n >= all) {
 		end_of_iterations(t, n > all);
 		return;
@@ -588,7 +616,7 @@ static void skip_analysis(struct draft *t)
 		return;
 	}
 	SAY(t, COPYING);
-	draft_promote(t);
+	draft_promote(t, t->s->last_applied_spec);
 	if (has_scaler(t->c)) {
 		draft_do(t, EFFECT_UPDATE_SCALER);
 		draft_do(t, EFFECT_PAUSE_SCALER);
@@ -604,7 +632,7 @@ static bool primary_carries(struct draft *t)
 {
 	const char *why;
 	enum readiness r = t->c->skip_analysis ? READY : source_readiness(t, &why);
-	if (r == READY)
+	if (r == READY || run_stranded(t))
 		return true;
 	if (t->o->due)
 		SAY(t, SOURCE_NOT_READY, .a = why);

@@ -204,7 +204,7 @@ void world_observe(struct world *w, struct observed *ret)
 		.canary_service = made(w->canary_service),
 		.primary_service = made(w->primary_service),
 		.apex_service = w->apex == WORLD_APEX_MISSING ? SHAPE_MISSING : apex,
-		.apex_to_target = w->apex == WORLD_APEX_TARGET,
+		.apex_to_target = w->apex == WORLD_APEX_TARGET || w->apex == WORLD_APEX_USER,
 		.router_objects = made(w->router || w->no_router),
 		.router_error = w->router_error,
 		.routes = w->routes,

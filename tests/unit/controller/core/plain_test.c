@@ -599,11 +599,14 @@ static void test_28_primary_breaks_in_promotion(void **state)
 	/* 60 (E2): a new revision does not send the traffic to the broken primary. */
 	s.world->broken = NULL; /* the primary had half of the traffic and lost its pod: that was our doing here */
 	world_revise(s.world, "v4");
-	for (int i = 0; i < 10; i++)
+	for (int i = 0; i < 10 && status_of(&s)->phase != PHASE_PROMOTING; i++) {
 		tick(&s);
-	assert_int_equal(s.world->routes.canary, 100);
-	assert_int_equal(s.world->target.wanted, 1);
-	assert_phase(&s, PHASE_FAILED);
+		assert_int_equal(s.world->routes.canary, 100);
+		assert_int_equal(s.world->target.wanted, 1);
+	}
+	/* It is analysed where the traffic is, and promoted: that is the way out. */
+	assert_true(scene_until(&s, PHASE_SUCCEEDED));
+	assert_string_equal(s.world->source.revision, "v4");
 	scene_close(&s);
 }
 
