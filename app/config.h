@@ -1,0 +1,114 @@
+#pragma once
+/* The configuration: read from YAML by one table (config_keys.c) that also says what each key means, so that the
+ * parser, `check` and config.example.yaml cannot disagree. A value once read does not change; all strings are in its
+ * arena. */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "bot/approvals/policy.h"
+#include "bot/bot.h"
+#include "bot/channels/dingtalk/dingtalk.h"
+#include "controller/model/canary.h"
+
+struct yaml_doc;
+
+/* "127.0.0.1:8484", "[::1]:8484"; port 0: any free one. */
+struct config_address {
+	const char *text, *host;
+	int port;
+};
+struct config_policy { /* as written; config_rules.c makes a struct policy of it */
+	const char *name;
+	const char *const *approvers,
+		*const *promote, *const *rollback, *const *pause, *const *complete, *const *weight, *const *override;
+	int64_t quorum, reject_quorum;
+	bool distinct, self_approval;
+	const char *const *require_reason;
+	int64_t timeout_ms;
+	int on_timeout, on_reject, link_identity; /* index of the word */
+	const int64_t *remind_ms;
+};
+struct config_user {
+	const char *name;
+	const char *const *identities, *const *groups;
+	const char *pin, *pin_sha256; /* NULL: none */
+};
+struct config_route {
+	const char *ns, *labels;
+	const char *const *channels;
+};
+struct config_language {
+	const char *channel;
+	int lang;
+};
+struct config {
+	struct arena *arena; /* owned; holds everything below */
+	struct {
+		struct config_address address, admin;
+		bool behind_proxy;
+		struct {
+			const char *cert, *key;
+		} tls;
+	} listen;
+	const char *public_url, *data_dir; /* public_url: NULL none */
+	struct {
+		int level, format;
+	} log;
+	struct {
+		const char *kubeconfig, *context, *ns, *name;
+		struct {
+			bool enabled;
+			const char *ns, *name;
+		} election;
+	} cluster;
+	struct {
+		int provider;
+		const char *const *selector_labels, *const *include_label_prefix;
+		const char *ingress_annotations_prefix, *metrics_server, *event_webhook;
+		bool config_tracking;
+		struct {
+			const char *const *allow;
+			bool private;
+		} egress;
+	} controller;
+	struct {
+		const char *bot_token, *signing_secret, *previous_signing_secret, *api_url, *path, *team;
+		const char *const *response_hosts;
+	} slack; /* bot_token NULL: not configured */
+	struct {
+		const struct dingtalk_robot *robots; /* ends with a NULL name; NULL: not configured */
+		const char *const *robot_hosts;
+	} dingtalk;
+	struct {
+		bool open;
+		const char *const *allow_cidrs;
+	} gates;
+	/* as written */
+	const struct config_policy *policies_written;
+	const struct config_user *users_written;
+	const struct config_route *routes_written;
+	const struct config_language *languages_written;
+	/* as the rooms want them; each ends with a NULL name */
+	const struct policy *policies; /* one named "default" is always there */
+	const struct directory_user *users;
+	const struct bot_route *routes;
+	const struct bot_channel_lang *languages;
+	enum card_lang language; /* of channels that name none */
+};
+
+/* file NULL: the defaults. Every mistake goes to findings, with its place; RC_INVALID when there was one. Only what
+ * keeps the file from being examined at all (not there, no YAML) is told in e, as "FILE...: why". Every secret goes to
+ * log_redact. */
+MUST_CHECK enum result config_load(const char *file, struct config **ret, struct findings *f, struct error *e);
+/* The same of a document that has been read. */
+MUST_CHECK enum result config_read(const struct yaml_doc *doc, struct config **ret, struct findings *f,
+				   struct error *e);
+void config_free(struct config *c); /* wipes its secrets; NULL is fine */
+DEFINE_CLEANUP(struct config, config_free)
+/* Every key with its default and what it means: the text of config.example.yaml. malloc'ed; NULL: no memory. */
+char *config_example(void);
+/* "0.0.0.0:8484" and the like: reachable from other machines. */
+bool config_is_public(const struct config_address *a);

@@ -1,0 +1,195 @@
+#include "app/config_keys.h"
+
+#define IN(field) .offset = offsetof(struct config, field)
+#define MINUTES(n) ((int64_t)(n)*60000)
+#define DAYS(n) ((int64_t)(n)*86400000)
+
+static const char *const levels[] = { "error", "warn", "info", "debug", NULL };
+static const char *const formats[] = { "auto", "json", "logfmt", NULL };
+static const char *const providers[] = { "nginx", NULL };
+static const char *const on_timeout[] = { "reject", "approve", "wait", NULL };
+static const char *const on_reject[] = { "rollback", "hold", NULL };
+static const char *const link_identities[] = { "none", "pin", NULL };
+static const char *const reasons[] = { "approve", "reject", "rollback", NULL };
+static const char *const langs[] = { "en", "zh", NULL };
+
+/* clang-format off */
+static const struct config_key tls[] = {
+	{ "cert", CONFIG_FILE, IN(listen.tls.cert), .example = "/etc/rollcall/tls.crt", .help = "PEM file, the whole chain. Read again on SIGHUP." },
+	{ "key", CONFIG_FILE, IN(listen.tls.key), .example = "/etc/rollcall/tls.key", .help = "PEM file." },
+	{ 0 }
+};
+static const struct config_key listen_keys[] = {
+	{ "address", CONFIG_ADDRESS, IN(listen.address), "127.0.0.1:8484",
+	  .help = "Where chat platforms, the command line and gates come in. A public address needs tls or behind_proxy." },
+	{ "admin", CONFIG_ADDRESS, IN(listen.admin), "127.0.0.1:8485",
+	  .help = "/healthz, /readyz and /metrics, without login. In a cluster: 0.0.0.0:8485." },
+	{ "behind_proxy", CONFIG_BOOL, IN(listen.behind_proxy), "false",
+	  .help = "Something in front (an Ingress) speaks TLS with the world, so a public address without tls is meant." },
+	{ "tls", CONFIG_SECTION, .keys = tls, .help = "TLS on the first address." },
+	{ 0 }
+};
+static const struct config_key log_keys[] = {
+	{ "level", CONFIG_WORD, IN(log.level), "info", .words = levels, .help = "Changes on SIGHUP." },
+	{ "format", CONFIG_WORD, IN(log.format), "auto", .words = formats,
+	  .help = "auto is logfmt on a terminal and JSON lines elsewhere." },
+	{ 0 }
+};
+static const struct config_key election_keys[] = {
+	{ "enabled", CONFIG_BOOL, IN(cluster.election.enabled), "false", .help = "For several replicas: one of them leads." },
+	{ "namespace", CONFIG_TEXT, IN(cluster.election.ns), "rollcall", .help = "Of the Lease." },
+	{ "name", CONFIG_TEXT, IN(cluster.election.name), "rollcall", .help = "Of the Lease." },
+	{ 0 }
+};
+static const struct config_key cluster_keys[] = {
+	{ "kubeconfig", CONFIG_TEXT, IN(cluster.kubeconfig), .example = "/etc/rollcall/kubeconfig",
+	  .help = "Without it: $KUBECONFIG, then the pod's own credentials, then ~/.kube/config." },
+	{ "context", CONFIG_TEXT, IN(cluster.context), .example = "prod", .help = "Without it: the file's current context." },
+	{ "namespace", CONFIG_TEXT, IN(cluster.ns), .example = "shop", .help = "Only this namespace is looked at. Without it: all." },
+	{ "name", CONFIG_TEXT, IN(cluster.name), .example = "prod-cn",
+	  .help = "What people call the cluster. Without it: the context's name." },
+	{ "leader_election", CONFIG_SECTION, .keys = election_keys, .help = "A Lease says who steps the canaries." },
+	{ 0 }
+};
+static const struct config_key egress_keys[] = {
+	{ "allow", CONFIG_TEXTS, IN(controller.egress.allow), "[]",
+	  .help = "Hosts that hooks may call although they are loopback, link-local or metadata addresses." },
+	{ "private", CONFIG_BOOL, IN(controller.egress.private), "false",
+	  .help = "Hooks may call any private and loopback address: for one machine, and for tests." },
+	{ 0 }
+};
+static const struct config_key controller_keys[] = {
+	{ "provider", CONFIG_WORD, IN(controller.provider), "nginx", .words = providers,
+	  .help = "Router of Canaries that name none." },
+	{ "selector_labels", CONFIG_TEXTS, IN(controller.selector_labels), "[app, name, app.kubernetes.io/name]",
+	  .help = "Labels by which a workload's pods are selected; the first that it has is taken." },
+	{ "include_label_prefix", CONFIG_TEXTS, IN(controller.include_label_prefix), "[]",
+	  .help = "Labels of the target that primaries carry too, by prefix; \"*\" is all." },
+	{ "ingress_annotations_prefix", CONFIG_TEXT, IN(controller.ingress_annotations_prefix), "nginx.ingress.kubernetes.io",
+	  .help = "Of the annotations that the ingress controller reads." },
+	{ "config_tracking", CONFIG_BOOL, IN(controller.config_tracking), "true",
+	  .help = "A change of a ConfigMap or Secret that the target uses is a new revision." },
+	{ "metrics_server", CONFIG_URL, IN(controller.metrics_server), "http://prometheus:9090",
+	  .help = "Prometheus of metric checks that name none." },
+	{ "event_webhook", CONFIG_SECRET, IN(controller.event_webhook), .example = "${env:EVENT_WEBHOOK_URL}",
+	  .help = "Every event of every Canary is posted there." },
+	{ "egress", CONFIG_SECTION, .keys = egress_keys, .help = "A Canary's author chooses the URLs of hooks; these limits hold." },
+	{ 0 }
+};
+#define OF(field) .offset = offsetof(struct config_user, field)
+static const struct config_key user_keys[] = {
+	{ "identities", CONFIG_TEXTS, OF(identities), .example = "[\"slack:U012AB3CD\", \"dingtalk:manager4220\", \"token:lin\"]",
+	  .help = "Who this is on each platform; token:NAME is an API token." },
+	{ "groups", CONFIG_TEXTS, OF(groups), .example = "[sre, leads]", .help = "Groups of rollcall, for policies." },
+	{ "pin", CONFIG_SECRET, OF(pin), .example = "file:/run/secrets/lin-pin",
+	  .help = "Personal PIN for the confirm page of links, six characters or more." },
+	{ "pin_sha256", CONFIG_TEXT, OF(pin_sha256), .example = "\"SALT:HEX\"",
+	  .help = "The same as SALT:HEX, HEX being the SHA-256 of SALT:PIN. `rollcall pin` makes one." },
+	{ 0 }
+};
+#undef OF
+#define OF(field) .offset = offsetof(struct config_policy, field)
+#define RIGHT(word) { #word, CONFIG_TEXTS, OF(word), .example = "[\"group:sre\"]", .help = NULL }
+static const struct config_key right_keys[] = {
+	RIGHT(promote), RIGHT(rollback), RIGHT(pause), RIGHT(complete), RIGHT(weight),
+	{ "override", CONFIG_TEXTS, OF(override), .example = "[\"group:leads\"]",
+	  .help = "May promote past gates that are still closed. Nobody has this right without being named here." },
+	{ 0 }
+};
+static const struct config_key policy_keys[] = {
+	{ "approvers", CONFIG_TEXTS, OF(approvers), .example = "[\"group:sre\", \"slack:U012AB3CD\"]", .required = true,
+	  .help = "Who may decide: user:NAME, group:NAME, slack:USER or GROUP, dingtalk:USER, token:NAME, anyone-in-channel." },
+	{ "quorum", CONFIG_INT, OF(quorum), "1", .min = 1, .max = 20, .help = "Approvals that it takes." },
+	{ "reject_quorum", CONFIG_INT, OF(reject_quorum), "1", .min = 1, .max = 20, .help = "Rejections that it takes." },
+	{ "distinct", CONFIG_BOOL, OF(distinct), "true", .help = "Votes of one person on two platforms count once." },
+	{ "self_approval", CONFIG_BOOL, OF(self_approval), "false", .help = "Whoever caused the revision may approve it." },
+	{ "require_reason", CONFIG_TEXTS, OF(require_reason), "[]", .words = reasons, .help = "What must carry a reason." },
+	{ "timeout", CONFIG_DURATION, OF(timeout_ms), "0s", .min = 0, .max = DAYS(90), .help = "0s: a question waits for ever." },
+	{ "on_timeout", CONFIG_WORD, OF(on_timeout), "reject", .words = on_timeout, .help = "What an unanswered question becomes." },
+	{ "on_reject", CONFIG_WORD, OF(on_reject), "rollback", .words = on_reject, .help = "hold: the rollout stays where it is." },
+	{ "remind", CONFIG_DURATIONS, OF(remind_ms), "[]", .min = MINUTES(1), .max = DAYS(90),
+	  .help = "After so long, those who have not answered are mentioned again: [15m, 1h]." },
+	{ "link_identity", CONFIG_WORD, OF(link_identity), "none", .words = link_identities,
+	  .help = "Links of group robots: none only shows, pin lets a person decide with the personal PIN." },
+	{ "rights", CONFIG_SECTION, .keys = right_keys,
+	  .help = "Who may use a verb, where that is not everybody who may approve. restart needs promote, resume needs pause." },
+	{ 0 }
+};
+#undef OF
+static const struct config_key slack_keys[] = {
+	{ "bot_token", CONFIG_SECRET, IN(slack.bot_token), .example = "${env:SLACK_BOT_TOKEN}", .required = true, .help = "xoxb-..." },
+	{ "signing_secret", CONFIG_SECRET, IN(slack.signing_secret), .example = "${env:SLACK_SIGNING_SECRET}", .required = true,
+	  .help = "Proves that a request comes from Slack." },
+	{ "previous_signing_secret", CONFIG_SECRET, IN(slack.previous_signing_secret),
+	  .example = "${env:SLACK_PREVIOUS_SIGNING_SECRET}", .help = "The old one, while it is being replaced." },
+	{ "api_url", CONFIG_TEXT, IN(slack.api_url), "https://slack.com/api/", .help = "Another one for GovSlack or a proxy." },
+	{ "response_hosts", CONFIG_TEXTS, IN(slack.response_hosts), "[hooks.slack.com]",
+	  .help = "Hosts that answers to a click may be sent to; at most three." },
+	{ "path", CONFIG_TEXT, IN(slack.path), "/slack/events", .help = "Where Slack posts to: commands, interactivity, events." },
+	{ "team", CONFIG_TEXT, IN(slack.team), .example = "T012AB3CD", .help = "The only workspace that is served. Without it: the bot's own." },
+	{ 0 }
+};
+#define OF(field) .offset = offsetof(struct dingtalk_robot, field)
+static const struct config_key robot_keys[] = {
+	{ "url", CONFIG_SECRET, OF(url), .example = "${env:DINGTALK_ROBOT_URL}", .required = true,
+	  .help = "https://oapi.dingtalk.com/robot/send?access_token=..." },
+	{ "secret", CONFIG_SECRET, OF(secret), .example = "${env:DINGTALK_ROBOT_SECRET}", .help = "SEC..., when the robot signs." },
+	{ "keyword", CONFIG_TEXT, OF(keyword), .example = "rollout", .help = "The text that the robot wants in each message." },
+	{ 0 }
+};
+#undef OF
+static const struct config_key dingtalk_keys[] = {
+	{ "robots", CONFIG_MAP, IN(dingtalk.robots), .example = "releases", .keys = robot_keys,
+	  .entry_bytes = sizeof(struct dingtalk_robot), .required = true,
+	  .help = "Group robots by a name of yours; the channel is dingtalk:NAME." },
+	{ "robot_hosts", CONFIG_TEXTS, IN(dingtalk.robot_hosts), "[oapi.dingtalk.com]",
+	  .help = "Hooks to these hosts get the answer's errcode checked: DingTalk says 200 to refusals." },
+	{ 0 }
+};
+#define OF(field) .offset = offsetof(struct config_route, field)
+static const struct config_key route_keys[] = {
+	{ "namespace", CONFIG_TEXT, OF(ns), .example = "prod-*", .help = "A pattern; without it: all." },
+	{ "labels", CONFIG_TEXT, OF(labels), .example = "team=shop", .help = "A label of the Canary; without it: all." },
+	{ "channels", CONFIG_TEXTS, OF(channels), .example = "[\"slack:C024BE91L\", \"dingtalk:releases\"]", .required = true, .help = NULL },
+	{ 0 }
+};
+#undef OF
+static const struct config_key language_keys[] = {
+	{ "", CONFIG_WORD, .offset = offsetof(struct config_language, lang), .example = "zh", .words = langs },
+	{ 0 }
+};
+static const struct config_key gate_keys[] = {
+	{ "open", CONFIG_BOOL, IN(gates.open), "false",
+	  .help = "Anybody who reaches the port may ask /gate/check (not open or close gates)." },
+	{ "allow_cidrs", CONFIG_TEXTS, IN(gates.allow_cidrs), "[]",
+	  .help = "Addresses that may ask without a token: [10.0.0.0/8]. The peer's own address counts, not a header." },
+	{ 0 }
+};
+
+const struct config_key config_keys[] = {
+	{ "listen", CONFIG_SECTION, .keys = listen_keys, .help = "Where rollcall listens." },
+	{ "public_url", CONFIG_URL, IN(public_url), .example = "https://rollcall.example.com",
+	  .help = "How people reach the first address: base of links in messages." },
+	{ "data_dir", CONFIG_TEXT, IN(data_dir), "./rollcall-data",
+	  .help = "The database (approvals, audit, outbox, tokens) and the local command line's token. Made at first start, for the owner alone." },
+	{ "log", CONFIG_SECTION, .keys = log_keys, .help = "On standard error." },
+	{ "cluster", CONFIG_SECTION, .keys = cluster_keys, .help = "The Kubernetes cluster whose Canaries are stepped." },
+	{ "controller", CONFIG_SECTION, .keys = controller_keys, .help = "What Flagger has as flags." },
+	{ "users", CONFIG_MAP, IN(users_written), .example = "lin.wei", .keys = user_keys, .entry_bytes = sizeof(struct config_user),
+	  .help = "People, so that one person is one person on every platform. Changes on SIGHUP." },
+	{ "policies", CONFIG_MAP, IN(policies_written), .example = "default", .keys = policy_keys,
+	  .entry_bytes = sizeof(struct config_policy),
+	  .help = "Who decides what. A Canary names its policy with rollcall.dev/policy; \"default\" serves the others, and is only the "
+		  "command line on this machine (token:local) when it is not written here. Changes on SIGHUP." },
+	{ "slack", CONFIG_SECTION, .keys = slack_keys, .help = "A Slack app over HTTP." },
+	{ "dingtalk", CONFIG_SECTION, .keys = dingtalk_keys, .help = "DingTalk group robots. Decisions come in by links: see public_url and link_identity." },
+	{ "routes", CONFIG_LIST, IN(routes_written), .keys = route_keys, .entry_bytes = sizeof(struct config_route),
+	  .help = "Where cards go: the first route that fits. The annotation rollcall.dev/channels goes before all of them. "
+		  "Changes on SIGHUP." },
+	{ "languages", CONFIG_MAP, IN(languages_written), .example = "\"slack:C024BE91L\"", .keys = language_keys,
+	  .entry_bytes = sizeof(struct config_language),
+	  .help = "Of cards, by channel: en or zh. \"default\" is for all that are not named, and en without it. Changes on SIGHUP." },
+	{ "gates", CONFIG_SECTION, .keys = gate_keys, .help = "Who may ask the gates that a stock Flagger polls, beside API tokens." },
+	{ 0 }
+};
+/* clang-format on */
