@@ -49,7 +49,8 @@ struct channel_ops {
 	char *(*render_ask)(struct channel *c, const struct card *card, const char *const *who_may, struct error *e);
 	char *(*render_text)(struct channel *c, const char *text, struct error *e);
 	outbox_deliver *deliver; /* owner: the channel */
-	/* Groups of a person, fresh enough for a decision ("slack:S012"); done later; on failure none (fail closed). */
+	/* Groups of a person, fresh enough for a decision ("slack:S012"); done later; on failure none (fail closed).
+	 * NULL: the platform knows no groups. */
 	void (*groups)(struct channel *c, const struct person *p, void (*done)(void *owner, const char *const *groups),
 		       void *owner);
 	/* Routes it wants on the public port; ends with a NULL path. */

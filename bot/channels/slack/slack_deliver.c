@@ -17,6 +17,7 @@ struct delivery {
 	struct slack *slack;
 	uint64_t row;
 	bool card, update, fallback;
+	bool broken; /* the item is no message: nothing is sent */
 	char *channel, *ts, *thread_ts; /* owned */
 	cJSON *body;                    /* owned */
 	char mark[MARK_BYTES];          /* what its metadata carries */
@@ -112,7 +113,7 @@ static void sent(void *owner, const struct slack_answer *ans);
 
 static void send_on(struct delivery *d)
 {
-	char *body = json_print(d->body);
+	char *body = d->broken ? NULL : json_print(d->body); /* without a body the call fails, later */
 	slack_send(d->slack, &(struct slack_request){ .as = SLACK_JSON,
 						      .method = d->update ? "chat.update" : "chat.postMessage",
 						      .body = body,
@@ -138,7 +139,12 @@ static void send_plain(struct delivery *d, const struct slack_answer *ans)
 static void sent(void *owner, const struct slack_answer *ans)
 {
 	struct delivery *d = owner;
-	if (ans->r == RC_OK) {
+	if (d->broken) {
+		delivery_over(d, &(struct outbox_result){ .r = RC_INVALID,
+							  .retry_after_ms = -1,
+							  .message_id = "",
+							  .why = "the stored message is not JSON" });
+	} else if (ans->r == RC_OK) {
 		learn_app(d->slack, ans->body);
 		succeed(d, json_text(ans->body, "channel", ""), json_text(ans->body, "ts", ""));
 	} else if (!d->fallback && slack_trouble_of(ans->error) == TROUBLE_CONTENT &&
@@ -233,28 +239,27 @@ static bool complete_body(struct delivery *d)
 	       json_put_text(b, "metadata.event_payload.id", d->mark);
 }
 
+static const struct outbox_result no_memory = {
+	.r = RC_UNREACHABLE, .retry_after_ms = -1, .message_id = "", .why = "no memory for a message"
+};
+
 void slack_deliver(void *channel_owner, const struct outbox_item *item, outbox_sent *done, void *owner)
 {
 	struct slack *s = channel_owner;
 	struct delivery *d = calloc(1, sizeof *d);
-	struct error e = { .text = "no memory for a message" };
-	enum result r = RC_EXHAUSTED;
-	if (d) {
-		*d = (struct delivery){ .slack = s, .row = item->row, .done = done, .owner = owner };
-		(void)snprintf(d->mark, sizeof d->mark, "%llu/%.240s", (unsigned long long)item->row, item->subject);
-		r = json_parse(item->body, strlen(item->body), &d->body, &e);
-	}
-	if (!d || r != RC_OK || !take_address(d, item) || !complete_body(d)) {
-		struct outbox_result result = { .r = r == RC_INVALID ? RC_INVALID : RC_UNREACHABLE,
-						.retry_after_ms = -1,
-						.message_id = "",
-						.why = e.text };
-		if (d)
-			delivery_free(d);
-		done(owner, item->row, &result);
+	if (!d) {
+		done(owner, item->row, &no_memory);
 		return;
 	}
-	if (item->maybe_sent && !d->update && s->history != HISTORY_NO)
+	*d = (struct delivery){ .slack = s, .row = item->row, .done = done, .owner = owner };
+	(void)snprintf(d->mark, sizeof d->mark, "%llu/%.240s", (unsigned long long)item->row, item->subject);
+	enum result r = json_parse(item->body, strlen(item->body), &d->body, NULL);
+	if (!take_address(d, item) || r == RC_EXHAUSTED || (r == RC_OK && !complete_body(d))) {
+		delivery_over(d, &no_memory);
+		return;
+	}
+	d->broken = r != RC_OK;
+	if (item->maybe_sent && !d->update && !d->broken && s->history != HISTORY_NO)
 		look_back(d);
 	else
 		send_on(d);

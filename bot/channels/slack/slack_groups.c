@@ -27,6 +27,8 @@ struct slack_question {
 	void *owner;
 };
 
+static const char *const nothing[] = { NULL };
+
 static void group_free(struct slack_group *g)
 {
 	free(g->id);
@@ -67,9 +69,10 @@ enum result slack_groups_create(struct slack *s, const char *const *ids, struct 
 void slack_groups_destroy(struct slack *s)
 {
 	loop_defer_cancel(&s->answer_questions);
-	while (s->questions) {
+	while (s->questions) { /* who waits is told all the same, so that it can end */
 		struct slack_question *q = s->questions;
 		s->questions = q->next;
+		q->done(q->owner, nothing);
 		free(q->user);
 		free(q);
 	}
@@ -160,8 +163,6 @@ static void group_ask(struct slack_group *g)
 						      .owner = g });
 	strbuf_finish(&form);
 }
-
-static const char *const nothing[] = { NULL };
 
 void slack_groups_of(struct channel *c, const struct person *p, void (*done)(void *owner, const char *const *groups),
 		     void *owner)
