@@ -65,7 +65,8 @@ struct write {
 	const char *ns, *name;
 	const char *body;        /* CREATE: the object; PATCH: RFC 7386 merge patch (with metadata.resourceVersion: a
 				  * precondition); DELETE: NULL or DeleteOptions */
-	const char *subresource; /* "" or "status" */
+	/* "" or "status"; another one ("binding") is created below the object that name says, and done has no object */
+	const char *subresource;
 };
 /* A Kubernetes Event about an object (flagger-controller.md 2.1, E58). */
 struct cluster_event {

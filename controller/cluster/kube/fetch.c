@@ -154,7 +154,7 @@ static void fetch_send(void *owner)
 	if (*w->name)
 		fetch_get(x, g);
 	else
-		lister_start(&x->lister, o->api, w->kind, g, w->ns, fetch_item, fetch_listed, x);
+		lister_start(&x->lister, o->api, w->kind, g, w->ns, false, fetch_item, fetch_listed, x);
 }
 
 static void fetch_start(struct fetches *f, struct want *w)

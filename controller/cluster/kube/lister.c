@@ -5,10 +5,9 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "controller/cluster/kube/page.h"
 #include "controller/cluster/kube/versions.h"
 
-enum { PAGE_OBJECTS = 500, LIST_RETRY_MS = 10 * 1000, PAGE_TIMEOUT_MS = 60 * 1000 };
+enum { PAGE_OBJECTS = 500, PAGE_SILENCE_MS = 60 * 1000 };
 
 static void lister_ask(struct lister *l);
 
@@ -40,15 +39,20 @@ static bool lister_item_read(void *owner, const char *json, size_t len)
 	return true;
 }
 
+static bool lister_data(void *owner, const char *data, size_t len)
+{
+	struct lister *l = owner;
+	return page_feed(&l->page, data, len, &l->trouble) == RC_OK;
+}
+
 /* Continue tokens expire (410) when the list takes longer than the server keeps its history: once more, in one piece.
  */
-static bool lister_restart(struct lister *l, enum result r, int status)
+static bool lister_restart(struct lister *l, int status)
 {
-	bool expired = status == 410 && l->next, too_large = r == RC_EXHAUSTED && status == 0 && l->limit > 1;
-	if (!expired && !too_large)
+	if (status != 410 || !l->next)
 		return false;
 	free(TAKE(l->next));
-	l->limit = expired ? 0 : l->limit / 5 + 1;
+	l->limit = 0;
 	lister_ask(l);
 	return true;
 }
@@ -56,22 +60,26 @@ static bool lister_restart(struct lister *l, enum result r, int status)
 static void lister_answered(void *owner, enum result r, const struct api_answer *answer, const struct error *why)
 {
 	struct lister *l = owner;
-	struct page_head head = { 0 };
 	struct error e;
-	if (r != RC_OK && lister_restart(l, r, answer->status))
+	char resource_version[64];
+	if (r != RC_OK && lister_restart(l, answer->status))
 		return;
-	if (r == RC_OK) {
-		r = page_read(answer->body, answer->len, lister_item_read, l, &head, &e);
+	if (l->trouble.code != RC_OK) {
+		e = l->trouble;
+		r = e.code;
+		why = &e;
+	} else if (r == RC_OK) {
+		r = page_end(&l->page, &e);
 		why = &e;
 	}
 	free(l->next);
-	l->next = head.next;
+	l->next = r == RC_OK ? TAKE(l->page.next) : NULL;
 	if (r == RC_OK && l->next) {
 		lister_ask(l);
 		return;
 	}
-	lister_finish(l, r, &(struct lister_answer){ answer->status, head.resource_version, answer->retry_after_ms },
-		      why);
+	memcpy(resource_version, l->page.resource_version, sizeof resource_version);
+	lister_finish(l, r, &(struct lister_answer){ answer->status, resource_version, answer->retry_after_ms }, why);
 }
 
 static void lister_ask(struct lister *l)
@@ -80,8 +88,9 @@ static void lister_ask(struct lister *l)
 	char resource[128];
 	strbuf_init(&path, 64 * 1024);
 	path_add(&path, l->group, kind_info(l->kind)->plural, l->ns, NULL, NULL);
-	if (l->limit)
-		strbuf_addf(&path, "?limit=%u", l->limit);
+	strbuf_addf(&path, "?limit=%u", l->limit);
+	if (l->cached && !l->next && l->limit)
+		strbuf_add(&path, "&resourceVersion=0");
 	if (l->next) {
 		strbuf_add(&path, "&continue=");
 		strbuf_add_urlencoded(&path, l->next, strlen(l->next));
@@ -89,15 +98,18 @@ static void lister_ask(struct lister *l)
 	struct api_request q = {
 		.path = path.overflow ? "/" : path.s,
 		.subject = { "list", versions_resource(l->kind, resource), l->ns, "" },
-		.timeout_ms = PAGE_TIMEOUT_MS,
-		.retry_ms = LIST_RETRY_MS,
+		.timeout_ms = PAGE_SILENCE_MS,
+		.on_data = lister_data,
 	};
+	page_finish(&l->page);
+	page_init(&l->page, lister_item_read, l);
+	l->trouble.code = RC_OK;
 	api_start(l->api, &l->call, &q, lister_answered, l);
 	strbuf_finish(&path);
 }
 
 void lister_start(struct lister *l, struct api *api, enum kind kind, const struct api_group *group, const char *ns,
-		  lister_item *item, lister_done *done, void *owner)
+		  bool cached, lister_item *item, lister_done *done, void *owner)
 {
 	*l = (struct lister){ .api = api,
 			      .kind = kind,
@@ -105,7 +117,8 @@ void lister_start(struct lister *l, struct api *api, enum kind kind, const struc
 			      .item = item,
 			      .done = done,
 			      .owner = owner,
-			      .limit = PAGE_OBJECTS };
+			      .limit = PAGE_OBJECTS,
+			      .cached = cached };
 	snprintf(l->ns, sizeof l->ns, "%s", ns);
 	lister_ask(l);
 }
@@ -113,6 +126,7 @@ void lister_start(struct lister *l, struct api *api, enum kind kind, const struc
 void lister_stop(struct lister *l)
 {
 	api_stop(&l->call);
+	page_finish(&l->page);
 	free(l->next);
 	*l = (struct lister){ 0 };
 }

@@ -4,6 +4,7 @@
 
 #include "controller/cluster/kube/api.h"
 #include "controller/cluster/kube/entry.h"
+#include "controller/cluster/kube/page.h"
 #include "controller/cluster/kube/path.h"
 
 struct lister;
@@ -26,12 +27,15 @@ struct lister {
 	lister_done *done;
 	void *owner;
 	struct api_call call;
-	char *next;     /* owned continue token */
-	unsigned limit; /* objects a page; 0: no pages */
+	struct page page;
+	char *next;           /* owned continue token of the page that is asked for */
+	struct error trouble; /* why the reading of a page was stopped */
+	unsigned limit;       /* objects a page; 0: all in one */
+	bool cached;          /* the server may answer from its own cache, which may lag a little: many times faster */
 	struct error skipped;
 	unsigned skipped_count;
 };
 void lister_start(struct lister *l, struct api *api, enum kind kind, const struct api_group *group, const char *ns,
-		  lister_item *item, lister_done *done, void *owner);
+		  bool cached, lister_item *item, lister_done *done, void *owner);
 void lister_stop(struct lister *l); /* idle is fine */
 bool lister_active(const struct lister *l);

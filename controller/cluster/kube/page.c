@@ -8,136 +8,201 @@
 #include "base/json.h"
 #include "base/text.h"
 
-struct cursor {
-	const char *at, *end;
-};
-struct span {
-	const char *s;
-	size_t len;
-};
+enum { PART_MAX_BYTES = 16 * 1024 * 1024 };
 
-static void skip_blanks(struct cursor *c)
+void page_init(struct page *p, page_item *item, void *owner)
 {
-	while (c->at < c->end && memchr(" \t\r\n", *c->at, 4))
-		c->at++;
+	*p = (struct page){ .item = item, .owner = owner };
+	strbuf_init(&p->part, PART_MAX_BYTES);
 }
 
-static bool skip_char(struct cursor *c, char wanted)
+void page_finish(struct page *p)
 {
-	skip_blanks(c);
-	if (c->at >= c->end || *c->at != wanted)
-		return false;
-	c->at++;
-	return true;
+	strbuf_finish(&p->part);
+	free(p->next);
+	*p = (struct page){ 0 };
 }
 
-static bool skip_string(struct cursor *c)
+/* ---- a value, of which only the end is looked for: whether it is JSON is asked by whoever reads it ---- */
+
+static void value_begin(struct page *p)
 {
-	if (!skip_char(c, '"'))
-		return false;
-	for (; c->at < c->end; c->at++) {
-		if (*c->at == '"') {
-			c->at++;
-			return true;
+	strbuf_clear(&p->part);
+	p->depth = 0;
+	p->in_string = p->escaped = false;
+}
+
+/* true: the string that c belongs to goes on. */
+static bool string_goes_on(struct page *p, char c)
+{
+	if (p->escaped)
+		p->escaped = false;
+	else if (c == '\\')
+		p->escaped = true;
+	else if (c == '"')
+		p->in_string = false;
+	return p->in_string;
+}
+
+/* How many bytes of data belong to the value; *over: it ends with them. */
+static size_t value_span(struct page *p, const char *data, size_t len, bool *over)
+{
+	*over = false;
+	for (size_t i = 0; i < len; i++) {
+		char c = data[i];
+		bool quoted = p->in_string;
+		if (quoted && string_goes_on(p, c))
+			continue;
+		if (!quoted && p->depth == 0 && strchr(",}]", c) && c) {
+			*over = true; /* a number, true, false, null */
+			return i;
 		}
-		if (*c->at == '\\')
-			c->at++;
-	}
-	c->at = c->end;
-	return false;
-}
-
-/* Only finds where the value ends: whether it is JSON is asked by whoever reads it. */
-static bool skip_value(struct cursor *c, struct span *ret)
-{
-	skip_blanks(c);
-	const char *start = c->at;
-	unsigned depth = 0;
-	while (c->at < c->end) {
-		char now = *c->at;
-		if (now == '"') {
-			if (!skip_string(c))
-				return false;
-		} else if (depth == 0 && (now == ',' || now == '}' || now == ']')) {
-			break;
-		} else {
-			depth += now == '{' || now == '[';
-			depth -= now == '}' || now == ']';
-			c->at++;
+		p->in_string = !quoted && c == '"';
+		p->depth += !quoted && (c == '{' || c == '[');
+		p->depth -= !quoted && (c == '}' || c == ']');
+		if (p->depth == 0 && !p->in_string && (c == '"' || c == '}' || c == ']')) {
+			*over = true;
+			return i + 1;
 		}
-		if (depth == 0 && (now == '"' || now == '}' || now == ']'))
-			break;
 	}
-	*ret = (struct span){ start, (size_t)(c->at - start) };
-	return depth == 0 && c->at > start;
+	return len;
 }
 
-static enum result read_items(struct cursor *c, page_item *item, void *owner, struct error *e)
-{
-	struct span value;
-	if (!skip_char(c, '['))
-		return skip_value(c, &value) && value.len == 4 && memcmp(value.s, "null", 4) == 0
-			       ? RC_OK
-			       : error_set(e, RC_INVALID, "the items of a list are not an array");
-	if (skip_char(c, ']'))
-		return RC_OK;
-	do {
-		if (!skip_value(c, &value))
-			return error_set(e, RC_INVALID, "a list that ends within an item");
-		if (!item(owner, value.s, value.len))
-			return error_set(e, RC_EXHAUSTED, "no memory for an item of a list");
-	} while (skip_char(c, ','));
-	return skip_char(c, ']') ? RC_OK : error_set(e, RC_INVALID, "a list without an end");
-}
+/* ---- what the values are ---- */
 
-static enum result read_head(const struct span *metadata, struct page_head *head, struct error *e)
+static enum result head_read(struct page *p, struct error *e)
 {
 	CLEANUP(json_delete_p) cJSON *tree = NULL;
-	enum result r = json_parse(metadata->s, metadata->len, &tree, e);
+	enum result r = json_parse(p->part.s, p->part.len, &tree, e);
 	if (r != RC_OK)
 		return error_in(e, r, "the metadata of a list");
-	snprintf(head->resource_version, sizeof head->resource_version, "%s", json_text(tree, "resourceVersion", ""));
+	snprintf(p->resource_version, sizeof p->resource_version, "%s", json_text(tree, "resourceVersion", ""));
 	const char *next = json_text(tree, "continue", "");
-	free(head->next);
-	head->next = *next ? strdup(next) : NULL;
-	return *next && !head->next ? error_set(e, RC_EXHAUSTED, "no memory for a list") : RC_OK;
+	free(p->next);
+	p->next = *next ? strdup(next) : NULL;
+	return *next && !p->next ? error_set(e, RC_EXHAUSTED, "no memory for a list") : RC_OK;
 }
 
-static enum result read_member(struct cursor *c, page_item *item, void *owner, struct page_head *head, struct error *e)
+static enum result value_over(struct page *p, struct error *e)
 {
-	skip_blanks(c);
-	const char *key = c->at;
-	if (!skip_string(c) || c->at - key < 2)
-		return error_set(e, RC_INVALID, "a list that is not a JSON object");
-	struct span name = { key + 1, (size_t)(c->at - key - 2) }, value;
-	if (!skip_char(c, ':'))
-		return error_set(e, RC_INVALID, "a list that is not a JSON object");
-	if (name.len == 5 && memcmp(name.s, "items", 5) == 0)
-		return read_items(c, item, owner, e);
-	if (!skip_value(c, &value))
-		return error_set(e, RC_INVALID, "a list that ends within a member");
-	if (name.len == 8 && memcmp(name.s, "metadata", 8) == 0)
-		return read_head(&value, head, e);
+	if (p->part.overflow)
+		return error_set(e, RC_EXHAUSTED, "an item of a list has more than %d bytes", PART_MAX_BYTES);
+	if (p->state == PAGE_ITEM) {
+		p->state = PAGE_ITEM_END;
+		if (!p->part.len)
+			return error_set(e, RC_INVALID, "a list with an empty item");
+		return p->item(p->owner, p->part.s, p->part.len)
+			       ? RC_OK
+			       : error_set(e, RC_EXHAUSTED, "no memory for an item of a list");
+	}
+	p->state = PAGE_VALUE_END;
+	if (!p->part.len)
+		return error_set(e, RC_INVALID, "a list with an empty member");
+	if (text_eq(p->key, "metadata"))
+		return head_read(p, e);
+	size_t len = strcspn(p->part.s, " \t\r\n"); /* a null may have blanks after it */
+	if (text_eq(p->key, "items") && (len != 4 || memcmp(p->part.s, "null", 4) != 0))
+		return error_set(e, RC_INVALID, "the items of a list are not an array");
 	return RC_OK;
 }
 
-enum result page_read(const char *text, size_t len, page_item *item, void *owner, struct page_head *ret,
-		      struct error *e)
+static void key_over(struct page *p)
 {
-	struct cursor c = { text, text + len };
-	struct page_head head = { 0 };
-	enum result r = skip_char(&c, '{') ? RC_OK : error_set(e, RC_INVALID, "a list that is not a JSON object");
-	do {
-		if (r == RC_OK)
-			r = read_member(&c, item, owner, &head, e);
-	} while (r == RC_OK && skip_char(&c, ','));
-	if (r == RC_OK && !skip_char(&c, '}'))
-		r = error_set(e, RC_INVALID, "a list without an end");
-	if (r == RC_OK && !*head.resource_version)
-		r = error_set(e, RC_INVALID, "a list without metadata.resourceVersion");
-	if (r == RC_OK)
-		*ret = head;
-	else
-		free(head.next);
-	return r;
+	snprintf(p->key, sizeof p->key, "%.*s", p->part.len > 2 ? (int)p->part.len - 2 : 0, p->part.s + 1);
+	p->state = PAGE_COLON;
+}
+
+/* ---- what lies between ---- */
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* Moves over one byte that is not blank; *taken is false when it begins a value and was only looked at. */
+static enum result page_step(struct page *p, char c, bool *taken, struct error *e)
+{
+	static const struct {
+		enum page_state from;
+		char c; /* 0: any other, that begins a value */
+		enum page_state to;
+	} steps[] = {
+		{ PAGE_START, '{', PAGE_FIRST_KEY },      { PAGE_FIRST_KEY, '}', PAGE_END },
+		{ PAGE_FIRST_KEY, '"', PAGE_KEY },        { PAGE_COLON, ':', PAGE_VALUE },
+		{ PAGE_FIRST_ITEM, ']', PAGE_VALUE_END }, { PAGE_FIRST_ITEM, 0, PAGE_ITEM },
+		{ PAGE_ITEM_END, ',', PAGE_ITEM },        { PAGE_ITEM_END, ']', PAGE_VALUE_END },
+		{ PAGE_VALUE_END, ',', PAGE_KEY },        { PAGE_VALUE_END, '}', PAGE_END },
+	};
+	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+		bool looked_at = steps[i].c == 0 || steps[i].c == '"';
+		if (steps[i].from != p->state || (steps[i].c && steps[i].c != c))
+			continue;
+		p->state = steps[i].to;
+		*taken = !looked_at;
+		value_begin(p);
+		return RC_OK;
+	}
+	return error_set(e, RC_INVALID, "a list that is not a JSON object with items");
+}
+
+static enum result page_begin_value(struct page *p, char c, bool *taken, struct error *e)
+{
+	if (p->state == PAGE_KEY && c != '"')
+		return error_set(e, RC_INVALID, "a list that is not a JSON object");
+	if (p->state != PAGE_VALUE || c != '[' || !text_eq(p->key, "items"))
+		return RC_OK;
+	p->state = PAGE_FIRST_ITEM;
+	*taken = true;
+	return RC_OK;
+}
+
+static bool state_is_value(enum page_state s)
+{
+	return s == PAGE_KEY || s == PAGE_VALUE || s == PAGE_ITEM;
+}
+
+/* Answers through *used how far it came: one byte between values, or a piece of a value. */
+static enum result page_advance(struct page *p, const char *data, size_t len, size_t *used, struct error *e)
+{
+	bool over, taken = false;
+	enum result r = RC_OK;
+	*used = 1;
+	if (is_blank(*data) && (!state_is_value(p->state) || p->part.len == 0))
+		return RC_OK;
+	if (!state_is_value(p->state))
+		r = page_step(p, *data, &taken, e);
+	else if (p->part.len == 0)
+		r = page_begin_value(p, *data, &taken, e);
+	if (r != RC_OK || taken)
+		return r;
+	*used = value_span(p, data, len, &over);
+	strbuf_addn(&p->part, data, *used);
+	if (!over)
+		return RC_OK;
+	if (p->state != PAGE_KEY)
+		return value_over(p, e);
+	key_over(p);
+	return RC_OK;
+}
+
+enum result page_feed(struct page *p, const char *data, size_t len, struct error *e)
+{
+	while (len > 0) {
+		size_t used;
+		enum result r = page_advance(p, data, len, &used, e);
+		if (r != RC_OK)
+			return r;
+		data += used;
+		len -= used;
+	}
+	return RC_OK;
+}
+
+enum result page_end(const struct page *p, struct error *e)
+{
+	if (p->state != PAGE_END)
+		return error_set(e, RC_INVALID, "a list without an end");
+	if (!*p->resource_version)
+		return error_set(e, RC_INVALID, "a list without metadata.resourceVersion");
+	return RC_OK;
 }

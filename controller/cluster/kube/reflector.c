@@ -150,7 +150,7 @@ static void reflector_list(struct reflector *r)
 	r->state = REFLECTOR_LISTING;
 	r->relist = false;
 	r->list_began = cache_now(r->o->cache);
-	lister_start(&r->lister, r->o->api, r->kind, g, r->ns, list_item, list_done, r);
+	lister_start(&r->lister, r->o->api, r->kind, g, r->ns, !r->filled, list_item, list_done, r);
 }
 
 /* ---- the watch ---- */

@@ -82,6 +82,7 @@ static void open_as(struct rig *g, const char *user)
 	if (!fixture.plane)
 		skip();
 	rig_open_loop(g);
+	g->only_ns = fixture.ns;
 	snprintf(body, sizeof body, "{\"apiVersion\":\"v1\",\"kind\":\"Namespace\",\"metadata\":{\"name\":\"%s\"}}",
 		 fixture.ns);
 	int status = admin_send(g, "POST", "/api/v1/namespaces", body);

@@ -32,6 +32,7 @@ struct rig {
 	struct change changes[RIG_CHANGES];
 	size_t n;
 	unsigned settled;
+	const char *only_ns; /* changes elsewhere are not noted; NULL: all are */
 };
 /* The outcome of one write or record. */
 struct outcome {
@@ -80,6 +81,8 @@ static inline void rig_turn(struct rig *g)
 static inline void rig_changed(void *owner, enum object_change what, const struct object *o)
 {
 	struct rig *g = owner;
+	if (g->only_ns && !text_eq(g->only_ns, o->ns))
+		return;
 	assert_true(g->n < RIG_CHANGES);
 	struct change *c = &g->changes[g->n++];
 	c->what = what;

@@ -43,7 +43,7 @@ static void test_pages(void **state)
 	struct bed b;
 	bed_open(&b);
 	fake_on(&b.f, CANARIES, "limit=500&continue=a%2Fb%3D", 200, LIST("9", ITEM("c", "3")));
-	fake_on(&b.f, CANARIES, "limit=500", 200,
+	fake_on(&b.f, CANARIES, "limit=500&resourceVersion=0", 200,
 		"{\"items\":[" ITEM("a", "1") ", " ITEM("b", "2") "],\"metadata\":{\"resourceVersion\":\"9\","
 								  "\"continue\":\"a/b=\",\"remainingItemCount\":1}}");
 	fake_watch(&b.f, CANARIES, "resourceVersion=9", NULL);
@@ -64,10 +64,10 @@ static void test_a_continue_token_that_expires(void **state)
 	struct bed b;
 	bed_open(&b);
 	fake_on(&b.f, CANARIES, "continue=", 410, STATUS(410, "The provided continue parameter is too old"));
-	fake_on(&b.f, CANARIES, "limit=500", 200,
+	fake_on(&b.f, CANARIES, "limit=500&resourceVersion=0", 200,
 		"{\"metadata\":{\"resourceVersion\":\"5\",\"continue\":\"t\"},\"items\":[" ITEM("a", "1") "]}");
 	fake_watch(&b.f, CANARIES, "watch=true", NULL);
-	fake_on(&b.f, CANARIES, NULL, 200, LIST("9", ITEM("a", "1") "," ITEM("b", "2")));
+	fake_on(&b.f, CANARIES, "limit=0", 200, LIST("9", ITEM("a", "1") "," ITEM("b", "2")));
 	cluster_start(b.g.cluster);
 	UNTIL(&b.g, cluster_synced(b.g.cluster, KIND_CANARY));
 	assert_int_equal(rig_count(&b.g, OBJECT_ADDED, "a"), 1);
@@ -175,7 +175,7 @@ static void relist_is_told_as_a_difference(struct bed *b)
 
 static void bed_expect_relist(struct bed *b)
 {
-	fake_on(&b->f, CANARIES, "limit", 200, LIST("50", ITEM("a", "1") "," ITEM("b", "22") "," ITEM("c", "30")));
+	fake_on(&b->f, CANARIES, "limit=500", 200, LIST("50", ITEM("a", "1") "," ITEM("b", "22") "," ITEM("c", "30")));
 	fake_watch(&b->f, CANARIES, "resourceVersion=50", NULL);
 }
 
