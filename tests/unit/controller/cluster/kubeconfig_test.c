@@ -161,12 +161,12 @@ static void test_errors(void **state)
 		  ":11:25: auth-provider is gone from Kubernetes: use exec, a token or a certificate" },
 		{ CONFIG("server: \"https://a\"",
 			 "exec: {apiVersion: client.authentication.k8s.io/v1alpha1, command: x}"),
-		  NULL, ":11:28: exec.apiVersion must be client.authentication.k8s.io/v1 or .../v1beta1" },
+		  NULL, ":11:29: exec.apiVersion must be client.authentication.k8s.io/v1 or .../v1beta1" },
 		{ CONFIG("server: \"https://a\"", "exec: {apiVersion: client.authentication.k8s.io/v1}"), NULL,
 		  ":11:16: exec.command is missing" },
 		{ CONFIG("server: \"https://a\"",
 			 "exec: {apiVersion: client.authentication.k8s.io/v1, command: x, interactiveMode: Always}"),
-		  NULL, ":11:90: a service has no terminal for exec.interactiveMode Always" },
+		  NULL, ":11:91: a service has no terminal for exec.interactiveMode Always" },
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		const char *path = put("config", cases[i].config);
