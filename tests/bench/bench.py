@@ -3,7 +3,6 @@
 Everything runs on 127.0.0.1 against a real API server with a release build (ROLLCALL_BUILD, default build/release).
 Prints one line a figure; RESULTS.md keeps them with the command that made them."""
 
-import copy
 import os
 import statistics
 import subprocess
@@ -33,52 +32,6 @@ def say(name, value):
     print(f"{name}: {value}", flush=True)
 
 
-def many(kube, count, make, threads=8):
-    """Creates make(i) for each i, from several threads."""
-    numbers = iter(range(count))
-    lock = threading.Lock()
-
-    def work():
-        while True:
-            with lock:
-                i = next(numbers, None)
-            if i is None:
-                return
-            for body in make(i):
-                created = kube.create(body)
-                if body.get("status"):
-                    kube.patch(body["kind"], body["metadata"]["name"], {"status": body["status"]},
-                               subresource="status")
-                del created
-    workers = [threading.Thread(target=work) for _ in range(threads)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-
-
-def at_rest(i):
-    """A Canary that has been initialized, with no pods, so that any number of them needs no processes."""
-    name = f"app-{i}"
-    target = copy.deepcopy(objects.DEPLOYMENT)
-    target["metadata"].update(name=name, labels={"app": name})
-    target["spec"].update(replicas=0, selector={"matchLabels": {"app": name}})
-    target["spec"]["template"]["metadata"]["labels"] = {"app": name}
-    primary = copy.deepcopy(target)
-    primary["metadata"].update(name=f"{name}-primary", labels={"app": f"{name}-primary"})
-    primary["spec"]["selector"] = {"matchLabels": {"app": f"{name}-primary"}}
-    primary["spec"]["template"]["metadata"] = {"labels": {"app": f"{name}-primary"}, "annotations": {"flagger-id": "x"}}
-    ingress = objects.ingress(host=f"{name}.example.com", service=name)
-    ingress["metadata"]["name"] = name
-    canary = objects.canary(name=name)
-    canary["spec"]["targetRef"]["name"] = canary["spec"]["ingressRef"]["name"] = name
-    canary["spec"]["analysis"]["interval"] = "10s"
-    canary["status"] = {"phase": "Initialized", "failedChecks": 0, "canaryWeight": 0, "iterations": 0,
-                        "lastAppliedSpec": "9999999999", "lastPromotedSpec": "9999999999",
-                        "conditions": [{"type": "Promoted", "status": "True", "reason": "Initialized"}]}
-    return target, primary, ingress, canary
-
-
 def settled(scene, seconds=3, timeout=600):
     """Waits until rollcall has asked the API server for nothing for some seconds."""
     last = [scene.plane.audit.mark(), time.monotonic()]
@@ -97,7 +50,7 @@ def bench_idle(counts=(1, 1000)):
         scene = story.Scene("bench-idle", node=False)
         try:
             scene.kube.empty_namespace("default", timeout=600)
-            many(scene.kube, count, at_rest)
+            objects.many(scene.kube, count, objects.at_rest)
             scene.start()
             settled(scene)
             mark, cpu = scene.plane.audit.mark(), cpu_seconds(scene.serve.pid)
@@ -121,9 +74,9 @@ def bench_press(presses=200):
     took = []
     try:
         scene.kube.empty_namespace("default", timeout=600)
-        body = at_rest(0)
+        body = objects.at_rest(0)
         body[3]["metadata"]["annotations"]["rollcall.dev/gates"] = "confirm-rollout"
-        many(scene.kube, 1, lambda _: body)
+        objects.many(scene.kube, 1, lambda _: body)
         scene.start()
         settled(scene)
         name = "app-0"
@@ -170,7 +123,7 @@ def bench_gates(seconds=10):
     scene = story.Scene("bench-gates", node=False, extra="gates: {allow_cidrs: [127.0.0.0/8]}")
     try:
         scene.kube.empty_namespace("default", timeout=600)
-        many(scene.kube, 1, at_rest)
+        objects.many(scene.kube, 1, objects.at_rest)
         scene.start()
         settled(scene)
         script = scene.folder / "gate.lua"
@@ -197,7 +150,7 @@ def bench_read(count=10000):
             body["spec"]["suspend"] = True
             body["spec"]["analysis"]["interval"] = "10m"
             return (body,)
-        many(scene.kube, count, suspended)
+        objects.many(scene.kube, count, suspended)
         began = time.monotonic()
         scene.start()
         say(f"start with {count} canaries until ready", f"{time.monotonic() - began:.2f} s")

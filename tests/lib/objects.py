@@ -1,6 +1,7 @@
 """The objects of the shorter stories: the demo application that is ready at once, and Canaries in many shapes."""
 
 import copy
+import threading
 
 from story import IMAGE
 
@@ -69,3 +70,48 @@ def application(kube, replicas=2, ingress_version="networking.k8s.io/v1"):
     kube.create(deployment)
     kube.create(SERVICE)
     kube.create(ingress(ingress_version))
+
+
+def at_rest(i):
+    """A Canary that has been initialized, with no pods, so that any number of them needs no processes."""
+    name = f"app-{i}"
+    target = copy.deepcopy(DEPLOYMENT)
+    target["metadata"].update(name=name, labels={"app": name})
+    target["spec"].update(replicas=0, selector={"matchLabels": {"app": name}})
+    target["spec"]["template"]["metadata"]["labels"] = {"app": name}
+    primary = copy.deepcopy(target)
+    primary["metadata"].update(name=f"{name}-primary", labels={"app": f"{name}-primary"})
+    primary["spec"]["selector"] = {"matchLabels": {"app": f"{name}-primary"}}
+    primary["spec"]["template"]["metadata"] = {"labels": {"app": f"{name}-primary"}, "annotations": {"flagger-id": "x"}}
+    ingress = ingress(host=f"{name}.example.com", service=name)
+    ingress["metadata"]["name"] = name
+    canary = canary(name=name)
+    canary["spec"]["targetRef"]["name"] = canary["spec"]["ingressRef"]["name"] = name
+    canary["spec"]["analysis"]["interval"] = "10s"
+    canary["status"] = {"phase": "Initialized", "failedChecks": 0, "canaryWeight": 0, "iterations": 0,
+                        "lastAppliedSpec": "9999999999", "lastPromotedSpec": "9999999999",
+                        "conditions": [{"type": "Promoted", "status": "True", "reason": "Initialized"}]}
+    return target, primary, ingress, canary
+
+
+def many(kube, count, make, threads=8):
+    """Creates make(i) for each i, from several threads."""
+    numbers = iter(range(count))
+    lock = threading.Lock()
+
+    def work():
+        while True:
+            with lock:
+                i = next(numbers, None)
+            if i is None:
+                return
+            for body in make(i):
+                kube.create(body)
+                if body.get("status"):
+                    kube.patch(body["kind"], body["metadata"]["name"], {"status": body["status"]},
+                               subresource="status")
+    workers = [threading.Thread(target=work) for _ in range(threads)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
