@@ -82,9 +82,14 @@ static bool source_has_it_all(struct draft *t)
 		traffic_to_source(t);
 		return false;
 	}
-	if (!t->o->due)
+	if (!t->o->due) {
 		draft_next(t, "traffic returns to the stable version");
-	return t->o->due;
+		return false;
+	}
+	/* Again, in case that we were killed after the traffic had moved. */
+	t->d.status.own.weight = 0;
+	t->d.status.own.target_serves = false;
+	return true;
 }
 
 static void target_to_zero(struct draft *t)
@@ -250,8 +255,8 @@ static bool pods_for(struct draft *t, const struct rung *r)
 		draft_scale(t, SIDE_TARGET, r->replicas);
 	/* Downwards the source gets more to do; what it has must be enough before. */
 	bool back = r->weight < t->s->own.weight;
-	if (back && source->wanted < rest)
-		draft_scale(t, SIDE_SOURCE, rest);
+	if (back)
+		draft_scale(t, SIDE_SOURCE, source->wanted < rest ? rest : source->wanted);
 	return target->available >= r->replicas && (!back || source->available >= rest);
 }
 
@@ -274,7 +279,7 @@ void extension_advance(struct draft *t, const struct rung *r)
 		return;
 	int rest = extension_source_replicas(extension_maximum(t), r->replicas, r->weight);
 	/* At 100 the last of the source's pods go only when the traffic has had an interval to leave. */
-	if (r->weight < 100 && t->o->source.wanted != rest)
+	if (r->weight < 100)
 		draft_scale(t, SIDE_SOURCE, rest);
 	if (t->o->target.wanted > r->replicas)
 		draft_scale(t, SIDE_TARGET, r->replicas);

@@ -172,15 +172,19 @@ static bool check_failed(const struct answer *answers, size_t n)
 	return false;
 }
 
-static const char *passage_broken(const struct canary *c, const struct decision *d, const struct answer *answers,
-				  size_t n)
+static const char *passage_broken(const struct canary *c, const struct observed *o, const struct decision *d,
+				  const struct answer *answers, size_t n)
 {
 	enum phase from = c->status.phase, to = d->status.phase;
 	const char *revision = d->status.own.revision;
 	bool starts = to == PHASE_PROGRESSING && d->transition == TRANSITION_STARTED;
 	if (starts && !d->status.own.skip_gates && !gate_open(c, HOOK_CONFIRM_ROLLOUT, revision, answers, n))
 		return "started before its confirm-rollout gates opened";
-	if (to != PHASE_PROMOTING || from == PHASE_PROMOTING || c->skip_analysis)
+	if (to != PHASE_PROMOTING || from == PHASE_PROMOTING)
+		return NULL;
+	if (o->target.available < 1)
+		return "promoted a revision that has no available pod";
+	if (c->skip_analysis)
 		return NULL;
 	if (check_failed(answers, n))
 		return "promoted although a check failed";
@@ -251,7 +255,7 @@ const char *decision_broken(const struct canary *c, const struct observed *o, co
 		if (why)
 			return why;
 	}
-	const char *why = passage_broken(c, d, answers, answer_count);
+	const char *why = passage_broken(c, o, d, answers, answer_count);
 	if (!why)
 		why = status_broken(c, &w, d);
 	return why ? why : words_broken(d);

@@ -48,10 +48,11 @@ bool leave_is_due(const struct draft *t)
 static bool target_unapproved(struct draft *t)
 {
 	const struct own_status *own = &t->s->own;
-	bool approved = t->s->phase == PHASE_PROMOTING || t->s->phase == PHASE_FINALISING;
-	if (!t->o->source.exists || t->o->source_same_template || approved)
+	enum phase p = t->s->phase;
+	bool run_is_stable = p == PHASE_INITIALIZING || p == PHASE_PROMOTING || p == PHASE_FINALISING;
+	const char *stable = run_is_stable ? own->revision : own->promoted;
+	if (!t->o->source.exists || t->o->source_same_template)
 		return false;
-	const char *stable = t->s->phase == PHASE_INITIALIZING ? own->revision : own->promoted;
 	if (!text_empty(stable))
 		return !text_eq(draft_identity(t), stable);
 	return !text_empty(t->s->last_promoted_spec) && !text_eq(t->o->target.revision, t->s->last_promoted_spec);

@@ -103,6 +103,7 @@ static bool rollback(struct draft *t)
 	SAY(t, ROLLBACK_BY, .ordinal = q->id, .a = by, .b = reason);
 	answer(t, "done", "rolled back");
 	const char *text = draft_text(t, "rolled back by %s: %s", by, reason);
+	ALARM(t, ROLLED_BACK, .ordinal = q->id, .a = draft_text(t, "%s: %s", by, reason));
 	if (t->s->phase == PHASE_WAITING)
 		run_refuse(t, text);
 	else

@@ -123,12 +123,25 @@ void run_end_cancelled(struct draft *t)
 	draft_counted(t);
 }
 
+/* Before a start nothing runs; but a start may have been cut off between its effects and its status. */
+static void nothing_started(struct draft *t)
+{
+	if (!t->s->own.target_serves && t->o->routes.canary == 0)
+		draft_scale(t, SIDE_TARGET, 0);
+}
+
+void run_withdraw(struct draft *t)
+{
+	nothing_started(t);
+	run_end_cancelled(t);
+}
+
 void run_refuse(struct draft *t, const char *why)
 {
+	nothing_started(t);
 	if (t->s->phase != PHASE_WAITING || !text_eq(t->s->own.revision, t->d.status.own.revision))
 		draft_sync(t, PHASE_WAITING, 0);
 	t->d.status.own.failed_why = why;
-	ALARM(t, ROLLED_BACK, .a = why);
 	run_end_failed(t);
 	if (!t->s->own.target_serves)
 		t->d.status.own.weight = t->o->routes.canary;

@@ -14,6 +14,7 @@ void run_wait(struct draft *t, const struct gate *g, enum gate_outcome why); /* 
 void run_refuse(struct draft *t, const char *why); /* before the start: Failed, nothing moved */
 void run_restart(struct draft *t);
 void run_cancel(struct draft *t);
+void run_withdraw(struct draft *t); /* cancelled before the start */
 void run_rollback(struct draft *t, const char *why);
 void run_promote(struct draft *t); /* the gates have opened */
 void run_succeed(struct draft *t); /* status and last words */

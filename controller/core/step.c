@@ -204,6 +204,13 @@ static void take_over(struct draft *t)
 	draft_touch(t);
 }
 
+static void say_rejected(struct draft *t, const struct gate *g)
+{
+	const char *by = gate_by(t, g);
+	SAY(t, GATE_REJECTED, .ordinal = g->name, .a = g->name, .b = by);
+	ALARM(t, ROLLED_BACK, .ordinal = g->name, .a = draft_text(t, "%s was rejected%s", g->name, by));
+}
+
 /* T3, T4: ask, then wait or start. */
 static void propose(struct draft *t)
 {
@@ -227,7 +234,7 @@ static void propose(struct draft *t)
 		run_wait(t, &g, said);
 		break;
 	case GATE_ABORTED:
-		SAY(t, GATE_REJECTED, .ordinal = g.name, .a = g.name, .b = gate_by(t, &g));
+		say_rejected(t, &g);
 		run_refuse(t, draft_text(t, "%s was rejected%s", g.name, gate_by(t, &g)));
 		break;
 	}
@@ -265,7 +272,7 @@ static void waiting(struct draft *t)
 	if (!objects_keep(t))
 		return;
 	if (revision_reverted(t))
-		run_end_cancelled(t); /* nothing has moved yet */
+		run_withdraw(t);
 	else if (can_start(t))
 		propose(t);
 }
@@ -332,6 +339,7 @@ static bool healthy(struct draft *t)
 	case ANALYSIS_ASKED:
 		return false;
 	case ANALYSIS_ABORTED:
+		ALARM(t, ROLLED_BACK, .ordinal = draft_number(t, t->s->failed_checks + 1), .a = "a check asked for it");
 		run_rollback(t, "a check asked for it");
 		return false;
 	case ANALYSIS_FAILED:
@@ -347,8 +355,7 @@ static bool healthy(struct draft *t)
 
 static void rejected(struct draft *t, const struct gate *g)
 {
-	SAY(t, GATE_REJECTED, .ordinal = g->name, .a = g->name, .b = gate_by(t, g));
-	ALARM(t, ROLLED_BACK, .a = draft_text(t, "%s was rejected%s", g->name, gate_by(t, g)));
+	say_rejected(t, g);
 	run_rollback(t, draft_text(t, "%s was rejected%s", g->name, gate_by(t, g)));
 }
 
@@ -390,7 +397,7 @@ static bool step_gate(struct draft *t, enum hook_type type, int weight)
 			  .phase = PHASE_PROGRESSING,
 			  .step = step,
 			  .weight = weight,
-			  .ordinal = draft_number(t, step),
+			  .ordinal = draft_text(t, "%d/%d", step, weight),
 			  .asked = t->s->own.gate != HOOK_ROLLOUT };
 	switch (gate_ask(t, &g)) {
 	case GATE_PASSED:
@@ -433,7 +440,7 @@ static void promotion(struct draft *t, void (*opened)(struct draft *t))
 		if (after_all)
 			t->d.status.iterations = t->s->iterations;
 		const char *nth = draft_number(t, t->s->own.step); /* a manual release may come here twice */
-		SAY(t, PROMOTION_WAITS, .ordinal = nth, .a = g.name);
+		SAY(t, PROMOTION_WAITS, .ordinal = draft_text(t, "%s/%s", g.name, nth), .a = g.name);
 		if (!g.mute)
 			ALARM(t, PROMOTION_WAITS, .ordinal = nth);
 		draft_moved(t, TRANSITION_WAITING);
@@ -674,7 +681,8 @@ static void progressing(struct draft *t)
 		run_restart(t);
 		return;
 	}
-	if (!target_ready(t))
+	/* No pods wanted counts as ready elsewhere; here it means that somebody took them away. */
+	if (t->o->target.wanted == 0 || !target_ready(t))
 		return;
 	if (t->c->skip_analysis)
 		skip_analysis(t);
