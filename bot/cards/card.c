@@ -58,7 +58,8 @@ static const char *plain(const struct card_draft *d, const struct card *c)
 {
 	struct strbuf b;
 	strbuf_init(&b, PLAIN_BYTES_MAX);
-	strbuf_addf(&b, "%s %s\n%s · %s\n", c->icon, c->title, c->state, c->subtitle);
+	bool said = strstr(c->title, c->state);
+	strbuf_addf(&b, "%s %s\n%s%s%s\n", c->icon, c->title, said ? "" : c->state, said ? "" : " · ", c->subtitle);
 	if (*c->bar)
 		strbuf_addf(&b, "%s\n", c->bar);
 	for (size_t i = 0; i < c->line_count; i++)
@@ -185,8 +186,8 @@ static void check_lines(struct card_draft *d)
 		const char *verdict = WORDS(d, key, d->a, "value", clean(d->a, k->value, NAME_CHARS), "limit",
 					    clean(d->a, k->limit, NAME_CHARS), NULL);
 		draft_line(d, "label.check",
-			   WORDS(d, "plain.line", d->a, "label", clean(d->a, k->name, NAME_CHARS), "text", verdict,
-				 NULL));
+			   WORDS(d, "plain.line", d->a, "label", clean(d->a, k->name, NAME_CHARS), "text",
+				 clean(d->a, verdict, CARD_VALUE_CHARS), NULL));
 	}
 	if (r->check_count > shown)
 		draft_line(d, "label.check",
@@ -282,6 +283,8 @@ static void rollout_lines(struct card_draft *d)
 	side_line(d, "label.canary", &r->canary);
 	check_lines(d);
 	gate_lines(d);
+	if (d->open)
+		draft_line(d, "label.until", until_text(d, d->open));
 	draft_line(d, "label.last", clean(d->a, r->message, CARD_VALUE_CHARS));
 	draft_line(d, "label.next", next_text(d));
 	draft_line(d, "label.elapsed", elapsed(d));

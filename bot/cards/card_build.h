@@ -30,6 +30,7 @@ const char *gate_what(enum card_lang lang, enum hook_type t, int weight, struct 
 const char *gate_effect(const struct card_draft *d, enum hook_type t, int weight);
 void gate_lines(struct card_draft *d);
 const char *revision_text(const struct card_draft *d, const char *old_image, const char *new_image, const char *by);
+const char *until_text(const struct card_draft *d, const struct approval *ap); /* "14:02:31 UTC, then rejected"; "" */
 /* The last one that was decided with this outcome; NULL. */
 const struct approval *gate_last(const struct card_draft *d, enum req_state state);
 

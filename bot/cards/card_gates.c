@@ -181,7 +181,7 @@ static const char *approvers(const struct card_draft *d, const struct policy *p)
 	return clean(d->a, list, CARD_VALUE_CHARS);
 }
 
-static const char *until_text(const struct card_draft *d, const struct approval *ap)
+const char *until_text(const struct card_draft *d, const struct approval *ap)
 {
 	if (ap->deadline_at.v <= 0 || !ap->policy)
 		return "";

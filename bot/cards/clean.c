@@ -53,6 +53,8 @@ static char *cleaned(struct arena *a, const char *s, size_t len, bool keep_lines
 			memcpy(out + n, s, step), n += step;
 		s += step ? step : 1;
 	}
+	while (n && out[n - 1] == ' ')
+		n--;
 	out[n] = '\0';
 	return out;
 }

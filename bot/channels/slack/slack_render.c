@@ -39,14 +39,20 @@ static void block_close(struct shape *s)
 	strbuf_addc(&s->blocks, '}');
 }
 
+/* plain_text is not read as markup; the angles go all the same, in case a client thinks otherwise. */
 static void put_plain_text(struct strbuf *b, const char *key, const char *text, size_t max_chars)
 {
 	strbuf_addf(b, "\"%s\":{\"type\":\"plain_text\",\"emoji\":true,\"text\":", key);
 	struct strbuf cut;
 	strbuf_init(&cut, BODY_BYTES_MAX);
 	size_t keep = text_prefix(text, max_chars);
-	strbuf_addn(&cut, text, text[keep] ? text_prefix(text, max_chars - 1) : keep);
-	if (text[keep])
+	bool whole = !text[keep];
+	for (const char *s = text, *end = text + (whole ? keep : text_prefix(text, max_chars - 1)); s < end; s++)
+		if (*s == '<' || *s == '>')
+			strbuf_add(&cut, *s == '<' ? "‹" : "›");
+		else
+			strbuf_addc(&cut, *s);
+	if (!whole)
 		strbuf_add(&cut, "…");
 	strbuf_add_json(b, cut.s);
 	b->overflow |= cut.overflow;
@@ -196,7 +202,7 @@ static void draw(struct shape *s, const struct card *c, const char *mentions)
 		section_add(s, mentions);
 		section_flush(s);
 	}
-	put_line(s, "", c->subtitle);
+	put_line(s, strstr(c->title, c->state) ? "" : c->state, c->subtitle);
 	if (*c->bar)
 		put_line(s, "", c->bar);
 	section_flush(s);
