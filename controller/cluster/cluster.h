@@ -63,8 +63,8 @@ struct write {
 	enum write_verb verb;
 	enum kind kind;
 	const char *ns, *name;
-	const char *body;        /* CREATE: the object; PATCH: RFC 7386 merge patch (with metadata.resourceVersion: a
-				  * precondition); DELETE: NULL or DeleteOptions */
+	const char *body; /* CREATE: the object; PATCH: RFC 7386 merge patch (with metadata.resourceVersion: a
+			   * precondition); DELETE: NULL or DeleteOptions */
 	/* "" or "status"; another one ("binding") is created below the object that name says, and done has no object */
 	const char *subresource;
 };

@@ -17,6 +17,7 @@ enum {
 	BURST = 250,
 	ONE_PER_US = 10 * 1000, /* 100 requests a second */
 	TRY_MS = 15 * 1000,
+	PROBE_MAX_MS = 5 * 1000,
 	ANSWER_MAX_BYTES = 256 * 1024 * 1024,
 	REFUSAL_MAX_BYTES = 16 * 1024,
 	HEADERS_MAX = 40
@@ -387,7 +388,7 @@ enum result api_create(const struct api_options *o, struct api **ret, struct err
 	if (r != RC_OK)
 		return r;
 	bucket_init(&a->bucket, BURST, ONE_PER_US, loop_now(o->loop).v);
-	a->probe_backoff = (struct backoff){ .min_ms = o->retry_min_ms, .max_ms = 5 * 1000 };
+	a->probe_backoff = (struct backoff){ .min_ms = o->retry_min_ms, .max_ms = PROBE_MAX_MS };
 	a->requests = metrics_add(o->metrics, METRIC_COUNTER, "rollcall_api_requests_total",
 				  "Requests to the API server.", "verb,resource,code", NULL);
 	*ret = TAKE(a);

@@ -224,9 +224,14 @@ static void cache_add(struct cache *c, struct entry *n)
 	HASH_ADD_KEYPTR(hh, c->objects[n->o.kind], n->key, n->key_len, n);
 }
 
-static void cache_remove(struct cache *c, struct entry *n)
+static void cache_unlink(struct cache *c, struct entry *n)
 {
 	HASH_DEL(c->objects[n->o.kind], n);
+}
+
+static void cache_remove(struct cache *c, struct entry *n)
+{
+	cache_unlink(c, n);
 	cache_bury(c, n);
 }
 
@@ -254,7 +259,7 @@ const struct object *cache_put(struct cache *c, struct entry *n)
 		return &n->o;
 	}
 	int order = old ? rv_compare(n->o.resource_version, old->o.resource_version) : RV_UNORDERED;
-	if (order <= 0) {
+	if (old && order <= 0) {
 		old->listed = n->listed > old->listed ? n->listed : old->listed;
 		cache_bury(c, n);
 		return &old->o;
@@ -291,7 +296,7 @@ void cache_listed(struct cache *c, enum kind kind, const char *ns, uint64_t bega
 		if (n->listed >= began || (*ns && !text_eq(n->o.ns, ns)) ||
 		    rv_compare(n->o.resource_version, resource_version) == 1)
 			continue;
-		HASH_DEL(c->objects[kind], n);
+		cache_unlink(c, n);
 		n->next = gone;
 		gone = n;
 	}

@@ -161,7 +161,7 @@ static void exec_answered(void *owner, enum result r, struct exec_credential *cr
 		r = identity_create(c->config, credential->token, &i, &e);
 		why = &e;
 	}
-	if (r != RC_OK) {
+	if (r != RC_OK || !i) {
 		tell_all(c, r, why);
 		return;
 	}
@@ -227,7 +227,7 @@ bool credentials_refused(struct credentials *c, const struct identity *used)
 		return true; /* another call found out before */
 	if (c->config->token_file) {
 		CLEANUP(free_p) char *before = strdup(used->authorization ? used->authorization : "");
-		return token_file_read(c, &e) == RC_OK && !text_eq(before, c->current->authorization);
+		return token_file_read(c, &e) == RC_OK && c->current && !text_eq(before, c->current->authorization);
 	}
 	if (c->config->exec)
 		credentials_set(c, NULL);

@@ -6,13 +6,13 @@
 #include "base/crypto.h"
 #include "base/text.h"
 
-enum { NAME_HEX = 16, OBJECT_NAME_MAX = 253 - 1 - NAME_HEX };
+enum { NAME_HEX = 16, OBJECT_NAME_MAX = 253 - 1 - NAME_HEX, SEED_MAX_BYTES = 64 * 1024 };
 
 enum result event_name(const struct cluster_event *q, const char *seed, char ret[EVENT_NAME_MAX], struct error *e)
 {
 	char hex[SHA256_HEX];
 	struct strbuf b;
-	strbuf_init(&b, 64 * 1024);
+	strbuf_init(&b, SEED_MAX_BYTES);
 	strbuf_add(&b, q->uid ? q->uid : "");
 	strbuf_add(&b, seed);
 	enum result r = b.overflow ? error_set(e, RC_EXHAUSTED, "an Event's key is too long")

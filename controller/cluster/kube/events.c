@@ -202,8 +202,8 @@ static enum result said_name(const struct cluster_event *q, const char *hash, ch
 
 static enum result said_get(struct events *ev, const struct cluster_event *q, struct said **ret, struct error *e)
 {
-	char hash[SHA256_HEX];
-	struct said *s;
+	char hash[SHA256_HEX] = "";
+	struct said *s = NULL;
 	enum result r = said_hash(q, hash, e);
 	if (r != RC_OK)
 		return r;

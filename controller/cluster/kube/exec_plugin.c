@@ -9,7 +9,12 @@
 #include "base/strbuf.h"
 #include "base/text.h"
 
-enum { OUTPUT_MAX_BYTES = 1024 * 1024, COMPLAINT_MAX_BYTES = 4096, RUN_MAX_MS = 60 * 1000 };
+enum {
+	OUTPUT_MAX_BYTES = 1024 * 1024,
+	COMPLAINT_MAX_BYTES = 4096,
+	RUN_MAX_MS = 60 * 1000,
+	ARENA_BYTES = 4 * 1024 * 1024
+};
 
 /* Freed when all three handles are closed, which may be long after its owner has stopped it. */
 struct exec_plugin {
@@ -242,7 +247,7 @@ static enum result exec_spawn(struct exec_plugin *x, char **argv, char **env, st
 enum result exec_plugin_run(struct loop *l, const struct kubeconfig *config, exec_plugin_done *done, void *owner,
 			    struct exec_plugin **ret, struct error *e)
 {
-	CLEANUP(arena_destroy_p) struct arena *a = arena_create(4 * 1024 * 1024);
+	CLEANUP(arena_destroy_p) struct arena *a = arena_create(ARENA_BYTES);
 	char **argv = a ? exec_arguments(a, config->exec) : NULL, **env = argv ? exec_environment(a, config) : NULL;
 	struct exec_plugin *x = env ? calloc(1, sizeof *x) : NULL;
 	if (!x)

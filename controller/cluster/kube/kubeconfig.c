@@ -108,7 +108,7 @@ static const char *reading_current(struct reading *r)
 	return NULL;
 }
 
-static enum result keep(struct reading *r, const cJSON *body, const char *key, const char **ret, struct error *e)
+static enum result keep_secret(struct reading *r, const cJSON *body, const char *key, char **ret, struct error *e)
 {
 	const char *text = json_text(body, key, "");
 	if (!*text)
@@ -117,12 +117,12 @@ static enum result keep(struct reading *r, const cJSON *body, const char *key, c
 	return *ret ? RC_OK : error_set(e, RC_EXHAUSTED, "kubeconfig: no memory");
 }
 
-static enum result keep_secret(struct reading *r, const cJSON *body, const char *key, char **ret, struct error *e)
+static enum result keep(struct reading *r, const cJSON *body, const char *key, const char **ret, struct error *e)
 {
-	const char *kept = NULL;
-	enum result ok = keep(r, body, key, &kept, e);
+	char *kept = NULL;
+	enum result ok = keep_secret(r, body, key, &kept, e);
 	if (kept)
-		*ret = (char *)(uintptr_t)kept;
+		*ret = kept;
 	return ok;
 }
 
@@ -252,7 +252,7 @@ static enum result read_exec(struct reading *r, const cJSON *exec, struct error 
 {
 	struct exec_spec *x = arena_alloc(r->c->arena, 1, sizeof *x);
 	enum result ok = x ? check_exec(r, exec, e) : error_set(e, RC_EXHAUSTED, "kubeconfig: no memory");
-	if (ok != RC_OK)
+	if (ok != RC_OK || !x)
 		return ok;
 	r->c->exec = x;
 	x->install_hint = "";

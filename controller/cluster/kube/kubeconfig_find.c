@@ -28,13 +28,13 @@ enum result kubeconfig_in_cluster(const char *dir, const char *host, const char 
 	CLEANUP(kubeconfig_destroy_p) struct kubeconfig *c = NULL;
 	CLEANUP(free_p) char *ca = NULL, *ns = NULL;
 	enum result ok = kubeconfig_create(&c, e);
-	if (ok != RC_OK)
+	if (ok != RC_OK || !c)
 		return ok;
 	char path[4096];
 	size_t ca_len, ns_len;
 	snprintf(path, sizeof path, "%s/ca.crt", dir);
 	ok = file_read(path, CA_MAX_BYTES, &ca, &ca_len, e);
-	if (ok != RC_OK)
+	if (ok != RC_OK || !ca)
 		return error_in(e, ok, "the pod's ServiceAccount");
 	snprintf(path, sizeof path, "%s/namespace", dir);
 	if (file_read(path, NAMESPACE_MAX_BYTES, &ns, &ns_len, NULL) == RC_OK)
@@ -59,7 +59,7 @@ enum result kubeconfig_find(const char *path, const char *context, const char *a
 		path = env;
 	if (!text_empty(path))
 		return kubeconfig_load(path, context, ret, e);
-	if (!text_empty(host) && !text_empty(port))
+	if (host && *host && port && *port)
 		return kubeconfig_in_cluster(account_dir ? account_dir
 							 : "/var/run/secrets/kubernetes.io/serviceaccount",
 					     host, port, ret, e);

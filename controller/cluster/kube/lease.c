@@ -193,6 +193,7 @@ static void body_add(const struct lease *l, struct strbuf *b, bool release)
 	char now[40];
 	micro_time(loop_wall(l->loop), now);
 	bool taking = !is_ours(l) && !release;
+	long long transitions = l->seen.transitions + l->seen.exists;
 	strbuf_add(b,
 		   l->seen.exists
 			   ? "{\"metadata\":{\"resourceVersion\":"
@@ -203,8 +204,7 @@ static void body_add(const struct lease *l, struct strbuf *b, bool release)
 	strbuf_addf(b, ",\"leaseDurationSeconds\":%d,\"renewTime\":\"%s\"",
 		    release ? 1 : (int)((l->o.lease_ms + 999) / 1000), now);
 	if (taking)
-		strbuf_addf(b, ",\"acquireTime\":\"%s\",\"leaseTransitions\":%lld", now,
-			    (long long)(l->seen.transitions + (l->seen.exists ? 1 : 0)));
+		strbuf_addf(b, ",\"acquireTime\":\"%s\",\"leaseTransitions\":%lld", now, transitions);
 	strbuf_add(b, "}}");
 }
 

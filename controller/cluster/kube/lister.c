@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "controller/cluster/kube/versions.h"
 
-enum { PAGE_OBJECTS = 500, PAGE_SILENCE_MS = 60 * 1000 };
+enum { PAGE_OBJECTS = 500, PAGE_SILENCE_MS = 60 * 1000, PATH_MAX_BYTES = 64 * 1024 };
 
 static void lister_ask(struct lister *l);
 
@@ -86,7 +86,7 @@ static void lister_ask(struct lister *l)
 {
 	struct strbuf path;
 	char resource[128];
-	strbuf_init(&path, 64 * 1024);
+	strbuf_init(&path, PATH_MAX_BYTES);
 	path_add(&path, l->group, kind_info(l->kind)->plural, l->ns, NULL, NULL);
 	strbuf_addf(&path, "?limit=%u", l->limit);
 	if (l->cached && !l->next && l->limit)

@@ -242,13 +242,13 @@ static void writing_refuse(void *owner)
 static enum result writing_check(const struct write *w, struct error *e)
 {
 	char shown[TEXT_SHOWN];
-	const char *name = w->name ? w->name : "";
+	const char *name = w->name ? w->name : "", *ns = w->ns ? w->ns : "";
 	if (!path_segment_ok(name))
 		return error_set(e, RC_INVALID, "%s \"%s\": not a name of an object", kind_name(w->kind),
 				 text_show(name, strlen(name), shown));
-	if (!text_empty(w->ns) && !text_is_dns_label(w->ns))
+	if (*ns && !text_is_dns_label(ns))
 		return error_set(e, RC_INVALID, "%s %s: not a namespace: \"%s\"", kind_name(w->kind), name,
-				 text_show(w->ns, strlen(w->ns), shown));
+				 text_show(ns, strlen(ns), shown));
 	if (w->verb != WRITE_DELETE && !w->body)
 		return error_set(e, RC_INVALID, "%s %s: a write without a body", kind_name(w->kind), name);
 	return RC_OK;
