@@ -217,6 +217,15 @@ static const char *words_fill(struct draft *t, const char *text, const struct wo
 	return filled ? filled : "";
 }
 
+/* Two hooks may have one name: what they say are two things. */
+static const char *unique_key(struct draft *t, const char *key)
+{
+	size_t same = 0;
+	for (size_t i = 0; i < t->d.saying_count; i++)
+		same += text_starts(t->sayings[i].key ? t->sayings[i].key : "", key);
+	return same ? draft_text(t, "%s#%zu", key, same + 1) : key;
+}
+
 void draft_say(struct draft *t, enum text_id id, const struct words *w)
 {
 	const struct event_text *text = &event_texts[id];
@@ -224,10 +233,11 @@ void draft_say(struct draft *t, enum text_id id, const struct words *w)
 	if (!list)
 		return;
 	t->sayings = list;
-	list[t->d.saying_count++] = (struct saying){ .warning = text->warning,
-						     .text = words_fill(t, text->text, w),
-						     .phase = text->phase == PHASE_NONE ? t->s->phase : text->phase,
-						     .key = text->key ? draft_key(t, text->key, w->ordinal) : NULL };
+	list[t->d.saying_count++] =
+		(struct saying){ .warning = text->warning,
+				 .text = words_fill(t, text->text, w),
+				 .phase = text->phase == PHASE_NONE ? t->s->phase : text->phase,
+				 .key = text->key ? unique_key(t, draft_key(t, text->key, w->ordinal)) : NULL };
 }
 
 void draft_alert(struct draft *t, enum alert_id id, const struct words *w)

@@ -2,9 +2,9 @@
 
 #include "base/text.h"
 #include "controller/core/objects.h"
-#include "controller/core/readiness.h"
 #include "controller/core/revisions.h"
 #include "controller/core/runs.h"
+#include "controller/core/sides.h"
 
 int extension_maximum(const struct draft *t)
 {
@@ -17,25 +17,13 @@ int extension_maximum(const struct draft *t)
 	return found > 0 ? found : 1;
 }
 
-static bool is_ready(struct draft *t, enum side side)
+/* Past its deadline, what is there of the source has to do: better than leaving traffic where it must not stay. */
+static bool source_is_ready(struct draft *t)
 {
-	bool source = side == SIDE_SOURCE;
-	const struct workload *w = source ? &t->o->source : &t->o->target;
-	const struct analysis *an = &t->c->analysis;
 	const char *why;
-	struct wall_ms deadline;
-	enum readiness r = readiness_of(w, source ? t->c->source_name : t->c->target.name, t->c->ns,
-					source ? an->primary_ready_threshold : an->canary_ready_threshold,
-					t->c->progress_deadline_s, t->o->now, t->a, &why, &deadline);
-	/* Past its deadline, what is there has to do: better than leaving the traffic where it must not stay. */
-	if (r == READY || (source && r == BROKEN && w->available > 0))
+	if (side_readiness(t, SIDE_SOURCE, &why) == BROKEN && t->o->source.available > 0)
 		return true;
-	if (t->o->due && source)
-		SAY(t, SOURCE_NOT_READY, .a = why);
-	else if (t->o->due)
-		SAY(t, TARGET_NOT_READY, .a = why);
-	draft_next(t, "waiting for pods");
-	return false;
+	return side_ready(t, SIDE_SOURCE);
 }
 
 /* ---- the source takes the traffic back ---- */
@@ -50,7 +38,7 @@ static bool source_is_up(struct draft *t)
 		draft_next(t, "scaling the stable version up");
 		return false;
 	}
-	return is_ready(t, SIDE_SOURCE);
+	return source_is_ready(t);
 }
 
 static bool traffic_at_source(const struct draft *t)
@@ -307,7 +295,7 @@ static bool target_is_whole(struct draft *t)
 		draft_scale(t, SIDE_TARGET, whole);
 		return false;
 	}
-	if (!is_ready(t, SIDE_TARGET))
+	if (!side_ready(t, SIDE_TARGET))
 		return false;
 	if (t->o->target.available >= 1 &&
 	    t->o->target.available >= whole * t->c->analysis.canary_ready_threshold / 100)

@@ -163,6 +163,18 @@ void run_rollback(struct draft *t, const char *why)
 	run_end_failed(t);
 }
 
+void run_reject(struct draft *t, const struct gate *g)
+{
+	const char *by = gate_by(t, g);
+	const char *why = draft_text(t, "%s was rejected%s", g->name, by);
+	SAY(t, GATE_REJECTED, .ordinal = g->name, .a = g->name, .b = by);
+	ALARM(t, ROLLED_BACK, .ordinal = g->name, .a = why);
+	if (g->type == HOOK_CONFIRM_ROLLOUT)
+		run_refuse(t, why);
+	else
+		run_rollback(t, why);
+}
+
 void run_cancel(struct draft *t)
 {
 	if (t->c->extension) {

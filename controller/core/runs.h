@@ -12,6 +12,8 @@ void run_start(struct draft *t);
 void run_scale_up(struct draft *t);                                          /* plain: the canary from zero (4.8) */
 void run_wait(struct draft *t, const struct gate *g, enum gate_outcome why); /* before the start */
 void run_refuse(struct draft *t, const char *why); /* before the start: Failed, nothing moved */
+/* Somebody rejected it at this gate: says so, then the run ends as Failed, before its start or after. */
+void run_reject(struct draft *t, const struct gate *g);
 void run_restart(struct draft *t);
 void run_cancel(struct draft *t);
 void run_withdraw(struct draft *t); /* cancelled before the start */
