@@ -110,8 +110,8 @@ struct gatekeeper {
 
 #define ENGINE_VERBS(X)                                                                                                \
 	X(PROMOTE, "promote")                                                                                          \
-	X(ROLLBACK, "rollback") X(PAUSE, "pause") X(RESUME, "resume") X(RESTART, "restart") X(WEIGHT, "weight")        \
-		X(COMPLETE, "complete")
+	X(ROLLBACK, "rollback")                                                                                        \
+	X(PAUSE, "pause") X(RESUME, "resume") X(RESTART, "restart") X(WEIGHT, "weight") X(COMPLETE, "complete")
 #define X(id, name) VERB_##id,
 enum engine_verb { ENGINE_VERBS(X) VERB_COUNT };
 #undef X
@@ -127,7 +127,9 @@ struct engine_request {
 	int weight;              /* VERB_WEIGHT: 0..100 */
 	bool override_gates;
 };
-/* RC_OK: recorded on the Canary object, so that it will happen once, also after a crash; NEWS_REQUEST_DONE follows. */
+/* RC_OK: recorded on the Canary object, so that it will happen once, also after a crash; NEWS_REQUEST_DONE follows.
+ * RC_CONFLICT: another request of this canary is still to be carried out; only a rollback takes its place, and then the
+ * other one is news as refused. */
 typedef void engine_recorded(void *owner, enum result r, const struct error *why);
 
 /* ---- the engine ---------------------------------------------------------------------------------------------------
@@ -145,6 +147,9 @@ struct engine_options {
 		*egress_allow; /* hosts that hooks may call although they are loopback or private; NULL-terminated */
 	bool egress_private;   /* all private and loopback addresses are allowed (one machine, tests) */
 	const char *const *dingtalk_robot_hosts;
+	/* Secret of the robot at this URL; NULL: none, the call is not signed. NULL function: no robot has one. */
+	const char *(*dingtalk_secret)(void *owner, const char *url);
+	void *dingtalk_owner;
 };
 MUST_CHECK enum result engine_create(const struct engine_options *o, struct engine **ret, struct error *e);
 /* After start the cluster's cache fills and ticks begin. */
@@ -161,6 +166,8 @@ const struct rollout *engine_find_uid(struct engine *g, const char *uid, struct 
 const struct rollout *const *engine_list(struct engine *g, const char *ns, struct arena *a, size_t *ret_count);
 bool engine_synced(const struct engine *g);
 bool engine_leading(const struct engine *g);
+/* To be called when this replica begins to lead: until then nothing was done for any canary. */
+void engine_wake_all(struct engine *g);
 
 /* A gate's answer changed: tick this canary at once. */
 void engine_gate_decided(struct engine *g, const char *uid);

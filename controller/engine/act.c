@@ -16,34 +16,52 @@ static void write_status(struct tick *t);
 /* Chatter (no key) is not repeated faster than once an interval. */
 static bool too_soon(struct runner *r, const struct saying *s, int64_t interval_ms)
 {
-	int64_t now = loop_now(r->engine->o.loop).v;
 	if (s->key)
 		return false;
-	if (text_eq(r->chatter, s->text) && now - r->chatter_ms < interval_ms)
-		return true;
-	set_text(&r->chatter, s->text);
-	r->chatter_ms = now;
+	int64_t now = loop_now(r->engine->o.loop).v;
+	uint64_t text = text_hash(0, s->text);
+	struct chatter *at = &r->chatter[0];
+	for (size_t i = 0; i < CHATTER_MAX; i++) {
+		struct chatter *c = &r->chatter[i];
+		if (c->text == text && now - c->at_ms < interval_ms)
+			return true;
+		if (c->text == text || (at->text != text && c->at_ms < at->at_ms))
+			at = c;
+	}
+	*at = (struct chatter){ .text = text, .at_ms = now };
 	return false;
+}
+
+static int64_t pause_after(struct runner *r, bool moved)
+{
+	int64_t pause;
+	if (moved) {
+		unsigned doubled = r->conflicts < 7 ? r->conflicts : 7;
+		pause = (RETRY_FIRST_MS / 4) << doubled;
+		r->conflicts++;
+	} else {
+		pause = r->retry_ms;
+		r->retry_ms = pause * 2 > RETRY_LAST_MS ? RETRY_LAST_MS : pause * 2;
+	}
+	return pause < RETRY_LAST_MS ? pause : RETRY_LAST_MS;
 }
 
 void tick_fail(struct tick *t, enum result r, const char *text)
 {
 	struct runner *g = t->runner;
-	if (r == RC_CONFLICT || r == RC_NOT_FOUND) {
-		/* Somebody else moved: look again, soon but not in a spin. */
-		t->decision.again = false;
-		tick_end(t, RETRY_FIRST_MS / 4);
-		return;
+	/* Somebody else moved: look again, soon but not in a spin. When it goes on, it is no coincidence. */
+	bool moved = r == RC_CONFLICT || r == RC_NOT_FOUND;
+	bool quiet = moved && g->conflicts < CONFLICTS_QUIET;
+	tick_give_back(t);
+	if (!quiet) {
+		log_warn("tick_failed", "canary=%s why=%s", g->key, text);
+		set_text(&g->message, text);
+		struct saying s = { .warning = true, .text = text, .phase = t->canary->status.phase };
+		if (!too_soon(g, &s, t->canary->analysis.interval_ms))
+			(void)announce(g, t->canary, &s, NULL, NULL);
 	}
-	log_warn("tick_failed", "canary=%s why=%s", g->key, text);
-	set_text(&g->message, text);
-	struct saying s = { .warning = true, .text = text, .phase = t->canary->status.phase };
-	if (!too_soon(g, &s, t->canary->analysis.interval_ms))
-		(void)announce(g, t->canary, &s, NULL, NULL);
-	int64_t pause = g->retry_ms;
-	g->retry_ms = pause * 2 > RETRY_LAST_MS ? RETRY_LAST_MS : pause * 2;
 	t->decision.again = false;
-	tick_end(t, pause);
+	tick_end(t, pause_after(g, moved));
 }
 
 /* ---- effects ---- */
@@ -53,11 +71,12 @@ static enum result plan_effect(struct tick *t, const struct effect *f, struct er
 	struct plan *p = &t->plan;
 	plan_begin(t->runner, t->canary, t->arena, p);
 	if (target_owns(f->kind))
-		return target_find(t->canary->target.kind)->effect(p, f, e);
-	const struct router *router =
-		router_find(text_empty(t->canary->provider) ? p->options->provider : t->canary->provider);
+		return target_effect(p, f, e);
+	const struct router *router = router_of(p);
+	if (!router && f->kind == EFFECT_FINALIZE_ROUTER)
+		return RC_OK; /* nothing was made */
 	if (!router)
-		return error_set(e, RC_INVALID, "provider %s is not supported", t->canary->provider);
+		return error_set(e, RC_INVALID, "provider %s is not supported", provider_of(p));
 	switch (f->kind) {
 	case EFFECT_ENSURE_ROUTER:
 		return router->ensure(p, e);
@@ -70,20 +89,55 @@ static enum result plan_effect(struct tick *t, const struct effect *f, struct er
 	}
 }
 
+/* The leading part is what people search for (flagger-controller.md 4.2, 4.6, 5.3, K12). */
+static const char *failure_text(struct tick *t, const struct write *w, const char *why)
+{
+	const struct effect *f = &t->decision.effects[t->at];
+	const char *text = why;
+	switch (f->kind) {
+	case EFFECT_ENSURE_SOURCE:
+		text = arena_printf(t->arena, "createPrimaryDeployment failed: creating deployment %s.%s failed: %s",
+				    w->name, w->ns, why);
+		break;
+	case EFFECT_ENSURE_CANARY_SERVICE:
+	case EFFECT_ENSURE_PRIMARY_SERVICE:
+	case EFFECT_APEX_TO_SOURCE:
+	case EFFECT_APEX_TO_TARGET:
+		text = arena_printf(t->arena, "reconcileService failed: service %s %s error: %s", w->name,
+				    w->verb == WRITE_CREATE ? "create" : "update", why);
+		break;
+	case EFFECT_PROMOTE:
+		text = arena_printf(t->arena, "updating deployment %s.%s template spec failed: %s", w->name, w->ns,
+				    why);
+		break;
+	case EFFECT_SCALE:
+		if (f->side == SIDE_TARGET && f->replicas == 0)
+			text = arena_printf(t->arena, "scaling down canary %s %s.%s failed: %s", t->canary->target.kind,
+					    w->name, w->ns, why);
+		break;
+	default:
+		break;
+	}
+	return text ? text : why;
+}
+
 static void next_write(struct tick *t);
 
 static void written(void *owner, enum result r, const struct object *now, const struct error *why)
 {
-	(void)now;
 	struct tick *t = owner;
 	t->call = 0;
 	const struct write *w = &t->plan.writes[t->write_at];
 	if (r == RC_NOT_FOUND && w->verb == WRITE_DELETE)
 		r = RC_OK; /* gone is what was wanted */
 	if (r != RC_OK) {
-		tick_fail(t, r, why->text);
+		tick_fail(t, r, failure_text(t, w, why ? why->text : result_name(r)));
 		return;
 	}
+	/* A write of our own to the Canary is no reason for its status to be refused. */
+	const char *version = w->kind == KIND_CANARY && now ? arena_strdup(t->arena, now->resource_version) : NULL;
+	if (version)
+		t->version = version;
 	t->write_at++;
 	next_write(t);
 }
@@ -133,6 +187,7 @@ static void recorded(void *owner, enum result r, const struct object *now, const
 static void next_saying(struct tick *t)
 {
 	struct runner *r = t->runner;
+	t->stage = TICK_SAYS;
 	while (t->at < t->decision.saying_count &&
 	       too_soon(r, &t->decision.sayings[t->at], t->canary->analysis.interval_ms))
 		t->at++;
@@ -145,7 +200,7 @@ static void next_saying(struct tick *t)
 
 /* ---- status ---- */
 
-static void update_gauges(struct tick *t)
+void update_gauges(const struct tick *t)
 {
 	struct runner *r = t->runner;
 	struct engine *g = r->engine;
@@ -155,6 +210,14 @@ static void update_gauges(struct tick *t)
 	metric_set(g->status, p == PHASE_PROGRESSING ? 0 : p == PHASE_FAILED ? 2 : 1, c->target.name, r->ns);
 	metric_set(g->weight, d->status.own.weight, c->target.name, r->ns);
 	metric_set(g->weight, 100 - d->status.own.weight, c->source_name, r->ns);
+}
+
+static void count_end(const struct tick *t)
+{
+	const struct runner *r = t->runner;
+	struct engine *g = r->engine;
+	const struct canary *c = t->canary;
+	const struct decision *d = &t->decision;
 	const char *ended = c->skip_analysis || d->status.own.skip_rest ? "skipped" : "completed";
 	if (d->transition == TRANSITION_SUCCEEDED)
 		metric_inc(g->successes, 1, c->target.name, r->ns, canary_strategy(c), ended);
@@ -202,34 +265,29 @@ static void act_done(struct tick *t)
 {
 	struct runner *r = t->runner;
 	const struct decision *d = &t->decision;
-	r->retry_ms = RETRY_FIRST_MS;
-	r->person = false;
-	if (d->counted)
-		r->counted_ms = loop_now(r->engine->o.loop).v;
-	set_text(&r->next, d->next);
-	set_text(&r->gate_policy, d->gate.policy);
-	set_text(&r->gate_name, d->gate.name);
-	r->gate = d->gate;
+	tick_settle(t);
 	for (size_t i = 0; i < d->saying_count; i++)
 		if (d->sayings[i].warning)
 			set_text(&r->message, d->sayings[i].text);
 	if (d->transition == TRANSITION_STARTED || d->transition == TRANSITION_ADVANCED)
 		set_text(&r->message, NULL);
 	if (d->write_status)
-		update_gauges(t);
+		count_end(t);
 	tell_news(t);
 	tick_end(t, d->wake_ms);
 }
 
 static void status_written(void *owner, enum result r, const struct object *now, const struct error *why)
 {
-	(void)now;
 	struct tick *t = owner;
 	t->call = 0;
+	/* What is told from here on shows the new status, whether the change has been delivered or not. */
+	if (r == RC_OK && now && !t->runner->canary && !t->runner->invalid)
+		runner_update(t->runner, now);
 	if (r == RC_OK || (r == RC_NOT_FOUND && t->decision.transition == TRANSITION_COMPLETED))
 		act_done(t);
 	else
-		tick_fail(t, r, why->text);
+		tick_fail(t, r, why ? why->text : result_name(r));
 }
 
 /* A merge patch keeps members that are not in it: what has gone must be said as null. */
@@ -249,18 +307,21 @@ static char *status_patch(struct tick *t)
 	CLEANUP(json_delete_p) cJSON *patch = cJSON_CreateObject();
 	CLEANUP(json_delete_p) cJSON *was = canary_status_print(&t->canary->status);
 	cJSON *now = canary_status_print(&t->decision.status);
-	if (!patch || !was || !now || !json_put_text(patch, "metadata.resourceVersion", t->canary->resource_version)) {
+	if (!patch || !was || !now || !json_put_text(patch, "metadata.resourceVersion", t->version)) {
 		cJSON_Delete(now);
 		return NULL;
 	}
 	null_what_is_gone(was, now);
-	if (!json_put(patch, "status", now) || !json_put(patch, "status.rollcall.invalid", cJSON_CreateNull()))
+	if (!json_put(patch, "status", now))
+		return NULL;
+	if (!cJSON_IsNull(json_at(now, "rollcall")) && !json_put(patch, "status.rollcall.invalid", cJSON_CreateNull()))
 		return NULL;
 	return json_print(patch);
 }
 
 static void write_status(struct tick *t)
 {
+	t->stage = TICK_WRITES;
 	if (!t->decision.write_status) {
 		act_done(t);
 		return;
@@ -281,6 +342,16 @@ static void write_status(struct tick *t)
 
 void tick_act(struct tick *t)
 {
+	t->stage = TICK_ACTS;
 	t->at = 0;
 	next_effect(t);
+}
+
+void tick_last_words(struct tick *t)
+{
+	if (!t || t->decision.kind != DECIDE_DO || t->decision.transition != TRANSITION_COMPLETED)
+		return;
+	size_t from = t->stage == TICK_ACTS ? 0 : t->stage == TICK_SAYS ? t->at : t->decision.saying_count;
+	for (size_t i = from; i < t->decision.saying_count; i++)
+		(void)announce(t->runner, t->canary, &t->decision.sayings[i], NULL, NULL);
 }

@@ -72,11 +72,27 @@ static void post_all(struct runner *r, const struct canary *c, const struct sayi
 	post(r, c, &h, s);
 }
 
+/* A tick that has to be repeated says the same again: the record knows the key, hooks and listeners are spared. */
+static bool said_before(struct runner *r, const char *key)
+{
+	if (!key)
+		return false;
+	uint64_t hash = text_hash(0, key);
+	for (size_t i = 0; i < REMEMBERED_MAX; i++)
+		if (r->said[i] == hash)
+			return true;
+	r->said[r->said_at++ % REMEMBERED_MAX] = hash;
+	return false;
+}
+
 uint64_t announce(struct runner *r, const struct canary *c, const struct saying *s, cluster_done *done, void *owner)
 {
-	log_info("canary_event", "canary=%s type=%s text=%s", r->key, s->warning ? "Warning" : "Normal", s->text);
-	post_all(r, c, s);
-	runner_show(r, NEWS_SAID, s->text, s->warning, 0, s->key);
+	if (!said_before(r, s->key)) {
+		log_info("canary_event", "canary=%s type=%s text=%s", r->key, s->warning ? "Warning" : "Normal",
+			 s->text);
+		post_all(r, c, s);
+		runner_show(r, NEWS_SAID, s->text, s->warning, 0, s->key);
+	}
 	struct cluster_event ev = { .ns = r->ns,
 				    .name = r->name,
 				    .uid = r->uid,
@@ -96,22 +112,28 @@ void announce_cancel_all(struct engine *g)
 		post_free(g->posts);
 }
 
-/* FNV-1a over what a person would see change; the time of rendering is not part of it. */
+static uint64_t look_of_side(uint64_t h, const struct rollout_side *s)
+{
+	char text[96];
+	(void)snprintf(text, sizeof text, "|%d|%d|%d|%d|", s->wanted, s->ready, s->available, s->weight);
+	return text_hash(text_hash(h, text), s->images);
+}
+
+/* Over what a person would see change; the time of rendering is not part of it. */
 static uint64_t look_of(const struct rollout *v)
 {
-	char text[1024];
-	int n = snprintf(text, sizeof text, "%d|%d|%d|%d|%s|%s|%d|%d|%d|%d|%d|%d|%d|%d|%d|%d|%d|%d|%s|%s|%s|%lld|%d|%d",
-			 (int)v->phase, v->active, v->paused, v->suspended, v->revision, v->requested_by,
-			 v->stable.wanted, v->stable.ready, v->stable.weight, v->canary.wanted, v->canary.ready,
-			 v->canary.weight, v->step, v->failed_checks, v->gate.waiting, (int)v->gate.type, v->gate.step,
-			 v->completing, v->next, v->message, v->invalid, (long long)v->unreachable_since.v,
-			 v->stable.available, v->canary.available);
-	uint64_t h = 1469598103934665603u;
-	for (int i = 0; i < n && i < (int)sizeof text; i++)
-		h = (h ^ (unsigned char)text[i]) * 1099511628211u;
+	char text[256];
+	(void)snprintf(text, sizeof text, "%d|%d|%d|%d|%d|%d|%d|%d|%d|%d|%d|%d|%lld|", (int)v->phase, v->active,
+		       v->paused, v->suspended, v->completing, v->step, v->failed_checks, v->gate.waiting,
+		       (int)v->gate.type, v->gate.step, v->gate.weight, v->gate.foreign,
+		       (long long)v->unreachable_since.v);
+	uint64_t h = look_of_side(look_of_side(text_hash(0, text), &v->stable), &v->canary);
+	const char *const words[] = { v->revision, v->requested_by, v->next,      v->message,
+				      v->invalid,  v->gate.policy,  v->gate.name, v->policy };
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+		h = text_hash(text_hash(h, words[i]), "|");
 	for (size_t i = 0; i < v->check_count; i++)
-		for (const char *p = v->checks[i].value; *p; p++)
-			h = (h ^ (unsigned char)*p) * 1099511628211u;
+		h = text_hash(text_hash(h, v->checks[i].value), v->checks[i].good ? "+" : "-");
 	return h;
 }
 

@@ -1,5 +1,6 @@
 /* Questions of the core, asked one after the other. A gate is answered from memory; hooks and metrics take their time.
  */
+#include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -9,14 +10,65 @@
 
 static void answered(struct tick *t, enum verdict verdict, double value, const char *text, const char *by);
 
+/* What is called once in a run and is not a poll: when its key comes again, the tick had to be repeated. */
+static void remember_answer(struct runner *r, const struct question *q, enum verdict verdict, const char *text)
+{
+	if (!q->key || (q->type != HOOK_PRE_ROLLOUT && q->type != HOOK_POST_ROLLOUT))
+		return;
+	if (!r->answers)
+		r->answers = calloc(REMEMBERED_MAX, sizeof *r->answers);
+	if (!r->answers)
+		return;
+	struct hook_said *h = &r->answers[r->answer_at++ % REMEMBERED_MAX];
+	h->key = text_hash(0, q->key);
+	h->verdict = verdict;
+	set_text(&h->text, text);
+}
+
+static const struct hook_said *answer_remembered(const struct runner *r, const char *key)
+{
+	uint64_t hash = text_hash(0, key);
+	for (size_t i = 0; key && r->answers && i < REMEMBERED_MAX; i++)
+		if (r->answers[i].key == hash)
+			return &r->answers[i];
+	return NULL;
+}
+
 static void hook_answered(void *owner, enum verdict verdict, const char *text)
 {
 	struct tick *t = owner;
 	t->hook = NULL;
+	remember_answer(t->runner, &t->decision.questions[t->at], verdict, text);
 	answered(t, verdict, 0, text, "");
 }
 
-static void remember_check(struct tick *t, size_t index, bool measured, double value)
+static bool is_rate(const struct metric_check *m)
+{
+	return text_eq(m->name, "request-success-rate");
+}
+
+/* A lone threshold is the least success rate, and the most of everything else (flagger-interfaces.md 3.5). */
+static void limits_of(const struct metric_check *m, bool rate, double *low, double *high)
+{
+	bool range = m->has_min || m->has_max;
+	*low = m->has_min ? m->min : !range && rate ? m->threshold : -INFINITY;
+	*high = m->has_max ? m->max : !range && !rate ? m->threshold : INFINITY;
+}
+
+static void print_limit(const struct metric_check *m, bool rate, char *buf, size_t size)
+{
+	double low, high;
+	char low_text[32] = "", high_text[32] = "";
+	limits_of(m, rate, &low, &high);
+	if (isfinite(low))
+		text_from_double(low, low_text);
+	if (isfinite(high))
+		text_from_double(high, high_text);
+	(void)snprintf(buf, size, "%s%s%s%s%s", *low_text ? "≥ " : "", low_text, *low_text && *high_text ? ", " : "",
+		       *high_text ? "≤ " : "", high_text);
+}
+
+static void remember_check(struct tick *t, const struct question *q, bool measured, double value)
 {
 	struct runner *r = t->runner;
 	const struct analysis *an = &t->canary->analysis;
@@ -25,25 +77,22 @@ static void remember_check(struct tick *t, size_t index, bool measured, double v
 		r->checks = calloc(an->metric_count, sizeof *r->checks);
 		r->check_count = r->checks ? an->metric_count : 0;
 	}
-	if (index >= r->check_count)
+	if (q->index >= r->check_count)
 		return;
-	const struct metric_check *m = &an->metrics[index];
-	struct check_seen *seen = &r->checks[index];
-	char low[32] = "", high[32] = "";
-	if (m->has_min)
-		text_from_double(m->min, low);
-	if (m->has_max || m->has_threshold)
-		text_from_double(m->has_max ? m->max : m->threshold, high);
-	(void)snprintf(seen->limit, sizeof seen->limit, "%s%s%s%s%s", *low ? "≥ " : "", low, *low && *high ? ", " : "",
-		       *high ? "≤ " : "", high);
+	const struct metric_check *m = &an->metrics[q->index];
+	struct check_seen *seen = &r->checks[q->index];
+	bool rate = is_rate(m) && !q->by_template;
+	bool duration = text_eq(m->name, "request-duration") && !q->by_template;
+	double low, high;
+	limits_of(m, rate, &low, &high);
+	print_limit(m, rate, seen->limit, sizeof seen->limit);
 	seen->measured = measured;
-	seen->good = measured && (!m->has_min || value >= m->min) && (!m->has_max || value <= m->max);
-	if (measured)
-		(void)snprintf(seen->value, sizeof seen->value, "%.2f", value);
-	else
-		seen->value[0] = '\0';
-	if (measured)
-		metric_set(r->engine->analysis, value, t->canary->target.name, r->ns, m->name);
+	seen->good = measured && value >= low && value <= high;
+	seen->value[0] = '\0';
+	if (!measured)
+		return;
+	(void)snprintf(seen->value, sizeof seen->value, "%.2f", value);
+	metric_set(r->engine->analysis, duration ? value / 1000 : value, t->canary->target.name, r->ns, m->name);
 }
 
 static void metric_answered(void *owner, enum verdict verdict, double value, const char *text)
@@ -52,12 +101,17 @@ static void metric_answered(void *owner, enum verdict verdict, double value, con
 	t->metric = NULL;
 	const struct question *q = &t->decision.questions[t->at];
 	if (q->kind == ASK_METRIC)
-		remember_check(t, q->index, verdict == ANSWER_YES, value);
+		remember_check(t, q, verdict == ANSWER_YES, value);
 	answered(t, verdict, value, text, "");
 }
 
 static void ask_hook(struct tick *t, const struct question *q)
 {
+	const struct hook_said *before = answer_remembered(t->runner, q->key);
+	if (before) {
+		answered(t, before->verdict, 0, before->text, "");
+		return;
+	}
 	struct hook_ask ask = { .canary = t->canary,
 				.hook = &t->canary->analysis.hooks[q->index],
 				.phase = q->phase,
@@ -68,10 +122,10 @@ static void ask_hook(struct tick *t, const struct question *q)
 		answered(t, ANSWER_ERROR, 0, "no memory for the call", "");
 }
 
-static void ask_metric(struct tick *t, size_t index)
+static void ask_metric(struct tick *t, size_t index, bool by_template)
 {
 	plan_begin(t->runner, t->canary, t->arena, &t->plan);
-	t->metric = source_ask(t->runner->engine->sources, &t->plan, index, metric_answered, t);
+	t->metric = source_ask(t->runner->engine->sources, &t->plan, index, by_template, metric_answered, t);
 	if (!t->metric)
 		answered(t, ANSWER_ERROR, 0, "no memory for the query", "");
 }
@@ -116,10 +170,10 @@ void tick_ask(struct tick *t)
 		ask_gate(t, q);
 		break;
 	case ASK_METRIC:
-		ask_metric(t, q->index);
+		ask_metric(t, q->index, q->by_template);
 		break;
 	case ASK_PROBE:
-		ask_metric(t, SIZE_MAX);
+		ask_metric(t, SIZE_MAX, false);
 		break;
 	}
 }

@@ -42,6 +42,14 @@ void set_text(char **where, const char *s)
 	*where = dup_text(s);
 }
 
+uint64_t text_hash(uint64_t from, const char *s)
+{
+	uint64_t h = from ? from : 1469598103934665603u;
+	for (; s && *s; s++)
+		h = (h ^ (unsigned char)*s) * 1099511628211u;
+	return h ? h : 1;
+}
+
 struct runner *engine_runner(struct engine *g, const char *ns, const char *name)
 {
 	char key[512];
@@ -55,6 +63,7 @@ struct runner *engine_runner(struct engine *g, const char *ns, const char *name)
 
 static void canary_gone(struct engine *g, struct runner *r)
 {
+	tick_last_words(r->tick);
 	struct arena *a = arena_create(TICK_ARENA_BYTES);
 	const struct rollout *value = a ? runner_rollout(r, a) : NULL;
 	if (value && g->o.gatekeeper.left)
@@ -104,6 +113,17 @@ static void object_changed(void *owner, enum object_change what, const struct ob
 		wake_interested(g, o);
 }
 
+/* What a canary waited for is known now, perhaps as missing: of that no change tells. */
+static void cache_settled(void *owner)
+{
+	struct engine *g = owner;
+	struct runner *r, *next;
+	HASH_ITER (hh, g->by_name, r, next) {
+		if (r->unfresh)
+			runner_wake(r);
+	}
+}
+
 static void add_metrics(struct engine *g, struct metrics *m)
 {
 	g->ticks = metrics_add(m, METRIC_COUNTER, "rollcall_ticks_total", "Ticks of canaries.", "", NULL);
@@ -132,14 +152,17 @@ enum result engine_create(const struct engine_options *o, struct engine **ret, s
 				   .http = o->http,
 				   .egress_allow = o->egress_allow,
 				   .egress_private = o->egress_private,
-				   .dingtalk_hosts = o->dingtalk_robot_hosts };
+				   .dingtalk_hosts = o->dingtalk_robot_hosts,
+				   .dingtalk_secret = o->dingtalk_secret,
+				   .dingtalk_owner = o->dingtalk_owner };
 	enum result r = hooks_create(&h, &g->hooks, e);
 	if (r == RC_OK)
-		r = sources_create(o->loop, o->http, &g->sources, e);
+		r = sources_create(&h, &g->sources, e);
 	if (r != RC_OK)
 		return error_in(e, r, "engine");
 	add_metrics(g, o->metrics);
 	o->cluster->changed = object_changed;
+	o->cluster->settled = cache_settled;
 	o->cluster->changed_owner = g;
 	*ret = TAKE(g);
 	return RC_OK;
@@ -155,8 +178,10 @@ void engine_destroy(struct engine *g)
 {
 	if (!g)
 		return;
-	if (g->o.cluster)
+	if (g->o.cluster) {
 		g->o.cluster->changed = NULL;
+		g->o.cluster->settled = NULL;
+	}
 	verbs_cancel_all(g);
 	struct runner *r, *next;
 	HASH_ITER (hh, g->by_name, r, next) {
@@ -230,6 +255,14 @@ bool engine_synced(const struct engine *g)
 bool engine_leading(const struct engine *g)
 {
 	return cluster_leading(g->o.cluster);
+}
+
+void engine_wake_all(struct engine *g)
+{
+	struct runner *r, *next;
+	HASH_ITER (hh, g->by_name, r, next) {
+		runner_check(r);
+	}
 }
 
 void engine_gate_decided(struct engine *g, const char *uid)

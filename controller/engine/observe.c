@@ -13,6 +13,24 @@ void plan_begin(const struct runner *r, const struct canary *c, struct arena *a,
 	p->count = 0;
 }
 
+const char *provider_of(const struct plan *p)
+{
+	return text_empty(p->canary->provider) ? p->options->provider : p->canary->provider;
+}
+
+const struct router *router_of(const struct plan *p)
+{
+	/* A release by replicas alone has no router, whatever the provider (ack-extension.md). */
+	bool by_replicas = p->canary->extension && p->canary->analysis.step_replicas > 0;
+	return router_find(by_replicas ? "kubernetes" : provider_of(p));
+}
+
+/* A problem that cannot even be told for want of memory is still one. */
+static const char *told(const char *text)
+{
+	return text ? text : "no memory";
+}
+
 /* Everything this canary needs is in the cache, and the cache is up with the cluster. */
 static bool cache_is_fresh(const struct runner *r)
 {
@@ -21,7 +39,7 @@ static bool cache_is_fresh(const struct runner *r)
 		return false;
 	for (size_t i = 0; i < r->interest_count; i++) {
 		const struct interest *w = r->interests[i];
-		if (!cluster_known(c, w->kind, w->ns, w->name))
+		if (!cluster_synced(c, w->kind) || !cluster_known(c, w->kind, w->ns, w->name))
 			return false;
 	}
 	return true;
@@ -50,10 +68,11 @@ static bool target_is_shared(const struct runner *r, const struct canary *c)
 static const char *strategies_error(const struct canary *c, const struct router *router, struct arena *a)
 {
 	const char *need = NULL;
+	if (text_eq(router->provider, "kubernetes"))
+		return NULL; /* says so itself and goes on without (K27) */
 	if (c->analysis.match_count && !router->can_match)
 		need = "A/B testing";
-	else if (!c->analysis.iterations && !c->analysis.step_replicas && !router->can_weight && !c->skip_analysis &&
-		 !text_eq(router->provider, "kubernetes"))
+	else if (!c->analysis.iterations && !c->analysis.step_replicas && !router->can_weight && !c->skip_analysis)
 		need = "progressive traffic";
 	if (!need)
 		return NULL;
@@ -61,26 +80,25 @@ static const char *strategies_error(const struct canary *c, const struct router 
 	for (const char *const *name = router_names(); *name; name++) {
 		const struct router *other = router_find(*name);
 		if (other && (c->analysis.match_count ? other->can_match : other->can_weight))
-			able = arena_printf(a, "%s%s%s", able, *able ? ", " : "", *name);
+			able = told(arena_printf(a, "%s%s%s", able, *able ? ", " : "", *name));
 	}
-	return arena_printf(a, "provider %s cannot do %s; providers that can: %s", router->provider, need, able);
+	return told(arena_printf(a, "provider %s cannot do %s; providers that can: %s", router->provider, need, able));
 }
 
 static enum result observe_router(struct tick *t, const struct plan *p, struct error *e)
 {
 	struct observed *o = &t->observed;
-	const char *name = text_empty(t->canary->provider) ? p->options->provider : t->canary->provider;
-	const struct router *router = router_find(name);
+	const struct router *router = router_of(p);
+	o->provider = provider_of(p);
 	if (!router) {
-		o->router_error = arena_printf(t->arena, "provider %s is not supported", name);
+		o->router_error = told(arena_printf(t->arena, "provider %s is not supported", o->provider));
 		o->router_objects = SHAPE_AS_WANTED;
 		return RC_OK;
 	}
 	o->can_weight = router->can_weight;
 	o->can_match = router->can_match;
 	o->can_mirror = router->can_mirror;
-	o->no_router = text_eq(router->provider, "kubernetes") ||
-		       (t->canary->extension && t->canary->analysis.step_replicas > 0);
+	o->no_router = text_eq(router->provider, "kubernetes");
 	o->strategy_error = strategies_error(t->canary, router, t->arena);
 	return router->observe(p, o, e);
 }
@@ -111,14 +129,14 @@ enum result tick_observe(struct tick *t, struct error *e)
 	struct runner *r = t->runner;
 	struct observed *o = &t->observed;
 	*o = (struct observed){ .now = loop_wall(r->engine->o.loop),
-				.due = r->person || interval_is_over(r, t->canary),
+				.due = t->person || interval_is_over(r, t->canary),
 				.fresh = cache_is_fresh(r),
 				.scaler = SHAPE_AS_WANTED };
 	if (!o->fresh)
 		return RC_OK;
 	const struct target *target = target_find(t->canary->target.kind);
 	if (!target) {
-		o->error = arena_printf(t->arena, "targetRef.kind %s is not supported", t->canary->target.kind);
+		o->error = told(arena_printf(t->arena, "targetRef.kind %s is not supported", t->canary->target.kind));
 		return RC_OK;
 	}
 	struct plan p;

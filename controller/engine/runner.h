@@ -16,6 +16,9 @@ enum {
 	LISTENERS_MAX = 8,
 	TICK_ARENA_BYTES = 16 << 20,
 	ANSWERS_MAX = 128,
+	REMEMBERED_MAX = 16, /* keys said and hooks answered, of each so many */
+	CHATTER_MAX = 4,
+	CONFLICTS_QUIET = 4,   /* so many in a row are everyday life; more is told */
 	RETRY_FIRST_MS = 1000, /* after an effect that failed; doubles to RETRY_LAST_MS */
 	RETRY_LAST_MS = 30000
 };
@@ -44,6 +47,16 @@ struct check_seen {
 	char value[32], limit[80];
 	bool good, measured;
 };
+/* A keyed hook that was answered: a tick that has to be repeated does not call it again. */
+struct hook_said {
+	uint64_t key; /* hash; 0 free */
+	enum verdict verdict;
+	char *text; /* owned */
+};
+struct chatter {
+	uint64_t text; /* hash; 0 free */
+	int64_t at_ms; /* mono */
+};
 struct tick;
 struct runner {
 	struct engine *engine; /* borrowed */
@@ -51,18 +64,24 @@ struct runner {
 	struct canary *canary; /* owned; NULL while the object cannot be used */
 	char *invalid;         /* owned; why not */
 	bool invalid_said;
+	uint64_t marking; /* cluster call that writes or clears the mark of an invalid Canary; 0 none */
 	struct interest **interests;
 	size_t interest_count, interest_cap;
 
-	struct timer wake;    /* the next tick by time */
-	struct deferred soon; /* a tick on the next turn */
-	struct tick *tick;    /* owned; NULL between ticks */
-	bool again;           /* something changed during the tick */
-	bool person;          /* a gate was decided or a verb asked: do not wait for the interval */
-	int64_t counted_ms;   /* mono time of the last counted tick; -1 none */
-	int64_t retry_ms;     /* next pause after a failed effect */
-	char *chatter;        /* owned; last text without a key, and when: not repeated faster than the interval */
-	int64_t chatter_ms;
+	struct timer wake;                   /* the next tick by time */
+	struct deferred soon;                /* a tick on the next turn */
+	struct tick *tick;                   /* owned; NULL between ticks */
+	bool again;                          /* something changed during the tick */
+	bool unfresh;                        /* the last tick found the cache incomplete */
+	bool person;                         /* a gate was decided or a verb asked: do not wait for the interval */
+	int64_t counted_ms;                  /* mono time of the last counted tick; -1 none */
+	int64_t retry_ms;                    /* next pause after a failed effect */
+	unsigned conflicts;                  /* in a row */
+	struct chatter chatter[CHATTER_MAX]; /* last texts without a key: not repeated faster than the interval */
+	uint64_t said[REMEMBERED_MAX];       /* hashes of the last keys that were said */
+	size_t said_at;
+	struct hook_said *answers; /* owned; REMEMBERED_MAX; NULL before the first */
+	size_t answer_at;
 
 	struct seen seen;
 	struct check_seen *checks; /* owned; one a metric, after its first run */
@@ -99,19 +118,25 @@ struct runner *engine_runner(struct engine *g, const char *ns, const char *name)
 void engine_tell(struct engine *g, const struct rollout_event *ev);
 char *dup_text(const char *s); /* NULL in or no memory: NULL */
 void set_text(char **where, const char *s);
+uint64_t text_hash(uint64_t from, const char *s); /* FNV-1a, from 0 on; NULL is "" */
 
 /* ---- runner.c ---- */
 struct runner *runner_create(struct engine *g, const struct object *o);
 void runner_destroy(struct runner *r);
+void runner_check(struct runner *r);                          /* takes the Canary from the cache again, and wakes */
 void runner_update(struct runner *r, const struct object *o); /* the Canary object changed */
 void runner_wake(struct runner *r);                           /* a tick soon */
 void runner_want(struct runner *r);                           /* brings interests up to date */
 const struct canary *runner_canary(const struct runner *r);   /* NULL while it cannot be used */
 
 /* ---- tick.c ---- */
+enum tick_stage { TICK_ASKS, TICK_ACTS, TICK_SAYS, TICK_WRITES };
 struct tick {
 	struct runner *runner;
-	struct arena *arena;   /* owned */
+	enum tick_stage stage;
+	bool person;         /* a person's decision woke it: given back to the runner when the tick comes to nothing */
+	const char *version; /* resourceVersion of the Canary as this tick knows it; in the arena */
+	struct arena *arena; /* owned */
 	struct canary *canary; /* owned: the one this tick is about, whatever arrives meanwhile */
 	struct observed observed;
 	struct answer answers[ANSWERS_MAX];
@@ -129,17 +154,27 @@ void tick_begin(struct runner *r);
 void tick_destroy(struct tick *t); /* cancels what is in flight; NULL is fine */
 void tick_step(struct tick *t);    /* asks the core again with the answers so far */
 void tick_end(struct tick *t, int64_t wake_ms);
+/* Keeps what a decision that came to its end says about the canary. */
+void tick_settle(struct tick *t);
+/* It waits for hooks or metrics only, and may be begun anew at no loss. */
+bool tick_droppable(const struct tick *t);
 
 /* ---- ask.c: questions ---- */
 void tick_ask(struct tick *t);
 
 /* ---- act.c: effects, sayings, status ---- */
 void tick_act(struct tick *t);
+/* The Canary is gone because of this tick: what is left to be said is said now. NULL is fine. */
+void tick_last_words(struct tick *t);
+void tick_give_back(struct tick *t); /* it came to nothing: whoever woke it is still waiting */
+void update_gauges(const struct tick *t);
 void tick_fail(struct tick *t, enum result r, const char *text); /* says the error as a Warning, ends the tick */
 
 /* ---- observe.c ---- */
 enum result tick_observe(struct tick *t, struct error *e);
 void plan_begin(const struct runner *r, const struct canary *c, struct arena *a, struct plan *p);
+const struct router *router_of(const struct plan *p); /* NULL: a provider that we do not know */
+const char *provider_of(const struct plan *p);
 
 /* ---- announce.c: events, event hooks, news ---- */
 /* Event hooks and listeners hear it, and it becomes a Kubernetes Event; done (may be NULL) runs when that is on record.

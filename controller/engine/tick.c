@@ -14,10 +14,15 @@ static struct tick *tick_create(struct runner *r)
 	if (!t)
 		return NULL;
 	t->runner = r;
+	t->person = r->person;
+	r->person = false;
 	t->began_ms = loop_now(r->engine->o.loop).v;
 	t->arena = arena_create(TICK_ARENA_BYTES);
 	t->canary = r->canary;
-	if (!t->arena) {
+	t->version = t->arena ? arena_strdup(t->arena, t->canary->resource_version) : NULL;
+	if (!t->version) {
+		r->person = t->person;
+		arena_destroy(t->arena);
 		free(t);
 		return NULL;
 	}
@@ -41,6 +46,20 @@ void tick_destroy(struct tick *t)
 	r->tick = NULL;
 	arena_destroy(t->arena);
 	free(t);
+}
+
+bool tick_droppable(const struct tick *t)
+{
+	if (t->stage != TICK_ASKS || !(t->hook || t->metric))
+		return false;
+	/* After the end nothing is urgent, and those hooks are called once. */
+	return t->metric || t->decision.questions[t->at].type != HOOK_POST_ROLLOUT;
+}
+
+/* The tick came to nothing: whoever woke it is still waiting. */
+void tick_give_back(struct tick *t)
+{
+	t->runner->person = t->runner->person || t->person;
 }
 
 static void wake_by_time(void *owner)
@@ -83,19 +102,38 @@ void tick_end(struct tick *t, int64_t wake_ms)
 		timer_start(r->engine->o.loop, &r->wake, wake_ms, wake_by_time, r);
 }
 
-static void tick_wait(struct tick *t)
+void tick_settle(struct tick *t)
 {
 	struct runner *r = t->runner;
 	const struct decision *d = &t->decision;
+	r->retry_ms = RETRY_FIRST_MS;
+	r->conflicts = 0;
+	if (d->counted)
+		r->counted_ms = loop_now(r->engine->o.loop).v;
 	set_text(&r->next, d->next);
 	set_text(&r->gate_policy, d->gate.policy);
 	set_text(&r->gate_name, d->gate.name);
 	r->gate = d->gate;
-	r->person = false;
-	if (d->counted)
-		r->counted_ms = loop_now(r->engine->o.loop).v;
+	r->gate.policy = r->gate.name = NULL; /* those live in the tick */
+	update_gauges(t);
+}
+
+static void tick_wait(struct tick *t)
+{
+	struct runner *r = t->runner;
+	const struct decision *d = &t->decision;
+	tick_settle(t);
 	runner_show(r, NEWS_CHANGED, "", false, 0, NULL);
 	tick_end(t, d->wake_ms);
+}
+
+static void tick_stand_still(struct tick *t, const char *event, const char *why)
+{
+	log_error(event, "canary=%s why=%s", t->runner->key, why);
+	set_text(&t->runner->message, why);
+	tick_give_back(t);
+	t->decision = (struct decision){ .kind = DECIDE_WAIT };
+	tick_end(t, RETRY_LAST_MS);
 }
 
 void tick_step(struct tick *t)
@@ -104,18 +142,18 @@ void tick_step(struct tick *t)
 	t->at = 0;
 	enum result rc = step(t->canary, &t->observed, t->answers, t->answer_count, t->arena, &t->decision, &e);
 	if (rc != RC_OK) {
-		log_error("tick_failed", "canary=%s why=%s", t->runner->key, e.text);
-		t->decision = (struct decision){ .kind = DECIDE_WAIT };
-		tick_end(t, RETRY_LAST_MS);
+		tick_stand_still(t, "tick_failed", e.text);
+		return;
+	}
+	if (t->decision.kind == DECIDE_ASK && t->answer_count >= ANSWERS_MAX) {
+		tick_stand_still(t, "tick_failed", "too many hooks and metrics");
 		return;
 	}
 	const char *broken =
 		decision_broken(t->canary, &t->observed, t->answers, t->answer_count, &t->decision, t->arena);
 	if (broken) {
 		/* Better to stand still than to move traffic on a decision that contradicts itself. */
-		log_error("decision_broken", "canary=%s why=%s", t->runner->key, broken);
-		t->decision = (struct decision){ .kind = DECIDE_WAIT };
-		tick_end(t, RETRY_LAST_MS);
+		tick_stand_still(t, "decision_broken", broken);
 		return;
 	}
 	switch (t->decision.kind) {
@@ -151,7 +189,9 @@ void tick_begin(struct runner *r)
 		tick_fail(t, e.code, e.text);
 		return;
 	}
-	if (!t->observed.fresh) {
+	r->unfresh = !t->observed.fresh;
+	if (r->unfresh) {
+		tick_give_back(t);
 		t->decision = (struct decision){ .kind = DECIDE_WAIT };
 		tick_end(t, RETRY_LAST_MS);
 		return;

@@ -1,6 +1,7 @@
 #include "controller/engine/verbs.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/json.h"
 #include "base/text.h"
@@ -9,6 +10,7 @@
 struct verb_call {
 	struct engine *engine;
 	uint64_t call;
+	char *key; /* "ns/name" of the canary; owned */
 	engine_recorded *done;
 	void *owner;
 	struct deferred soon; /* answers that need no server */
@@ -22,6 +24,7 @@ static void verb_free(struct verb_call *v)
 	*v->at = v->next;
 	if (v->next)
 		v->next->at = v->at;
+	free(v->key);
 	free(v);
 }
 
@@ -46,7 +49,13 @@ static void verb_written(void *owner, enum result r, const struct object *now, c
 	(void)now;
 	struct verb_call *v = owner;
 	struct error none = { .code = r };
+	struct runner *asked = NULL;
 	v->call = 0;
+	HASH_FIND(hh, v->engine->by_name, v->key, strlen(v->key), asked);
+	if (asked && r == RC_OK) {
+		asked->person = true;
+		runner_wake(asked);
+	}
 	verb_answer(v, r, why ? why : &none);
 }
 
@@ -80,34 +89,88 @@ static char *request_patch(const struct engine_request *q, struct wall_ms now)
 	return json_print(patch);
 }
 
+/* The request on the Canary that is still to be carried out; NULL none. */
+static const struct request *pending_of(const struct runner *r)
+{
+	const struct canary *c = runner_canary(r);
+	return c && c->has_request && !text_eq(c->request.id, c->status.own.request.id) ? &c->request : NULL;
+}
+
+static bool being_recorded(const struct engine *g, const struct verb_call *but, const char *key)
+{
+	for (const struct verb_call *v = g->verbs; v; v = v->next)
+		if (v != but && v->call && text_eq(v->key, key))
+			return true;
+	return false;
+}
+
+/* The annotation has room for one: whoever asked for what was there before must not wait for ever. */
+static void tell_replaced(struct runner *r, const struct request *old, const struct engine_request *q)
+{
+	struct arena *a = arena_create(TICK_ARENA_BYTES);
+	const struct rollout *value = a ? runner_rollout(r, a) : NULL;
+	char text[128];
+	(void)snprintf(text, sizeof text, "%.40s took its place", engine_verb_name(q->verb));
+	if (value && !text_eq(old->id, q->id))
+		engine_tell(r->engine, &(struct rollout_event){ .news = NEWS_REQUEST_DONE,
+								.rollout = value,
+								.text = text,
+								.request_id = old->id,
+								.refused = true });
+	arena_destroy(a);
+}
+
+static enum result may_request(struct engine *g, const struct engine_request *q, const struct verb_call *v,
+			       const struct runner *r, struct error *e)
+{
+	if (!r)
+		return error_set(e, RC_NOT_FOUND, "no canary %s/%s", q->ns, q->name);
+	if (!cluster_leading(g->o.cluster))
+		return error_set(e, RC_UNREACHABLE, "this replica does not lead; try again");
+	if (r->invalid)
+		return error_set(e, RC_REFUSED, "canary %s/%s cannot be used: %s", q->ns, q->name, r->invalid);
+	if (q->verb == VERB_ROLLBACK)
+		return RC_OK; /* the way back never waits */
+	const struct request *old = pending_of(r);
+	if (old && text_eq(old->id, q->id))
+		return RC_OK;
+	if (old || being_recorded(g, v, r->key))
+		return error_set(e, RC_CONFLICT, "%s is still being carried out; try again when it is done",
+				 old ? old->verb : "another request");
+	return RC_OK;
+}
+
 void engine_request(struct engine *g, const struct engine_request *q, engine_recorded *done, void *owner)
 {
 	struct verb_call *v = calloc(1, sizeof *v);
-	if (!v) {
+	struct runner *r = engine_runner(g, q->ns, q->name);
+	char *key = v ? dup_text(r ? r->key : "") : NULL;
+	if (!key) {
 		struct error e;
 		error_set(&e, RC_EXHAUSTED, "no memory for the request");
+		free(v);
 		if (done)
 			done(owner, RC_EXHAUSTED, &e);
 		return;
 	}
-	*v = (struct verb_call){ .engine = g, .done = done, .owner = owner, .next = g->verbs, .at = &g->verbs };
+	*v = (struct verb_call){
+		.engine = g, .key = key, .done = done, .owner = owner, .next = g->verbs, .at = &g->verbs
+	};
 	if (v->next)
 		v->next->at = &v->next;
 	g->verbs = v;
 
-	struct runner *r = engine_runner(g, q->ns, q->name);
 	CLEANUP(free_p) char *patch = r ? request_patch(q, loop_wall(g->o.loop)) : NULL;
-	if (!r)
-		error_set(&v->why, RC_NOT_FOUND, "no canary %s/%s", q->ns, q->name);
-	else if (!cluster_leading(g->o.cluster))
-		error_set(&v->why, RC_UNREACHABLE, "this replica does not lead; try again");
-	else if (!patch)
-		error_set(&v->why, RC_EXHAUSTED, "no memory for the request");
-	if (v->why.code != RC_OK) {
+	enum result may = may_request(g, q, v, r, &v->why);
+	if (may == RC_OK && !patch)
+		may = error_set(&v->why, RC_EXHAUSTED, "no memory for the request");
+	if (may != RC_OK) {
 		loop_defer(g->o.loop, &v->soon, verb_refused, v);
 		return;
 	}
-	r->person = true;
+	const struct request *old = pending_of(r);
+	if (old)
+		tell_replaced(r, old, q);
 	struct write w = {
 		.verb = WRITE_PATCH, .kind = KIND_CANARY, .ns = q->ns, .name = q->name, .body = patch, .subresource = ""
 	};

@@ -3,8 +3,8 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <string.h>
+#include <strings.h>
 
-#include "base/text.h"
 #include "controller/hooks/hooks.h"
 
 static bool v4_denied(uint32_t a, bool private_too)
@@ -18,18 +18,28 @@ static bool v4_denied(uint32_t a, bool private_too)
 	return private_too && first == 127;
 }
 
+static uint32_t v4_of(const uint8_t a[4])
+{
+	return (uint32_t)a[0] << 24 | (uint32_t)a[1] << 16 | (uint32_t)a[2] << 8 | a[3];
+}
+
+/* An IPv4 address in one of the clothes that IPv6 has for it is judged as what it is. */
 static bool v6_denied(const uint8_t a[16], bool private_too)
 {
 	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
 	static const uint8_t metadata[16] = { 0xfd, 0x00, 0x0e, 0xc2, [14] = 0x02, [15] = 0x54 };
 	static const uint8_t loopback[16] = { [15] = 1 };
+	static const uint8_t nat64[12] = { 0x00, 0x64, 0xff, 0x9b };
 	static const uint8_t zero[16];
 	if (memcmp(a, mapped, sizeof mapped) == 0 || memcmp(a, zero, 12) == 0) {
 		if (memcmp(a, loopback, 16) == 0)
 			return private_too;
-		uint32_t v4 = (uint32_t)a[12] << 24 | (uint32_t)a[13] << 16 | (uint32_t)a[14] << 8 | a[15];
-		return v4_denied(v4, private_too);
+		return v4_denied(v4_of(a + 12), private_too);
 	}
+	if (memcmp(a, nat64, sizeof nat64) == 0)
+		return v4_denied(v4_of(a + 12), private_too);
+	if (a[0] == 0x20 && a[1] == 0x02) /* 6to4 */
+		return v4_denied(v4_of(a + 2), private_too);
 	if (memcmp(a, metadata, 16) == 0 || (a[0] == 0xfe && (a[1] & 0xc0) == 0x80) || a[0] == 0xff)
 		return true;
 	return false;
@@ -38,7 +48,7 @@ static bool v6_denied(const uint8_t a[16], bool private_too)
 bool egress_allowed(const struct hooks_options *o, const char *host, const struct sockaddr *address)
 {
 	for (const char *const *h = o->egress_allow; h && *h; h++)
-		if (text_eq(*h, host))
+		if (strcasecmp(*h, host) == 0)
 			return true;
 	bool loopback_too = !o->egress_private;
 	if (address->sa_family == AF_INET) {

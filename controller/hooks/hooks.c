@@ -7,7 +7,16 @@
 #include "base/strbuf.h"
 #include "base/text.h"
 
-enum { BACKOFF_FIRST_MS = 1000, BACKOFF_LAST_MS = 30000, REDIRECTS_MAX = 10, ANSWER_MAX = 64 * 1024, TEXT_MAX = 1024 };
+enum {
+	BACKOFF_FIRST_MS = 1000,
+	BACKOFF_LAST_MS = 30000,
+	REDIRECTS_MAX = 10,
+	RETRIES_MAX = 1000,
+	WAITING_MAX = 100, /* calls that wait for one receiver of one canary */
+	ANSWER_MAX = 64 * 1024,
+	TEXT_POINTS = 256,
+	TEXT_MAX = 4 * TEXT_POINTS + 1
+};
 
 struct hooks {
 	struct hooks_options o;
@@ -19,7 +28,8 @@ struct hook_call {
 	struct hook_call *next, **at;
 	struct hook_call *behind; /* the call that waits for this one; NULL none */
 	struct hook_call *before; /* the call that this one waits for; NULL none */
-	char *url, *body, *key;   /* owned */
+	char *url, *body, *key;   /* owned; the URL as it is called */
+	char *receiver;           /* the URL as it is written: two of the same are one receiver; owned */
 	char *canary;             /* its UID, for event hooks; owned */
 	char *abort_on;           /* "401,409"; owned; NULL none */
 	bool event, no_verify;
@@ -51,6 +61,7 @@ static void call_free(struct hook_call *c)
 	if (c->next)
 		c->next->at = c->at;
 	free(c->url);
+	free(c->receiver);
 	free(c->canary);
 	free(c->body);
 	free(c->key);
@@ -71,7 +82,7 @@ static void finish(struct hook_call *c, enum verdict verdict, const char *text)
 	hook_done *done = c->done;
 	void *owner = c->owner;
 	char kept[TEXT_MAX];
-	(void)snprintf(kept, sizeof kept, "%.*s", (int)text_prefix(text, TEXT_MAX / 4), text);
+	(void)snprintf(kept, sizeof kept, "%.*s", (int)text_prefix(text, TEXT_POINTS), text);
 	call_free(c);
 	done(owner, verdict, kept);
 }
@@ -89,11 +100,13 @@ static bool is_abort(const struct hook_call *c, int status)
 	if (!c->abort_on)
 		return false;
 	char text[16];
-	(void)snprintf(text, sizeof text, "%d", status);
-	for (const char *p = c->abort_on; p; p = strchr(p, ',')) {
-		p += *p == ',' || *p == ' ';
-		if (text_starts(p, text))
+	size_t len = (size_t)snprintf(text, sizeof text, "%d", status);
+	for (const char *p = c->abort_on; *p;) {
+		p += strspn(p, ", ");
+		size_t word = strcspn(p, ", ");
+		if (word == len && strncmp(p, text, len) == 0)
 			return true;
+		p += word;
 	}
 	return false;
 }
@@ -104,7 +117,7 @@ static void bare_url(const char *url, char *buf, size_t size)
 	const char *host = strstr(url, "://");
 	const char *rest = host ? host + 3 : url;
 	const char *end = rest + strcspn(rest, "?#");
-	const char *user = memchr(rest, '@', (size_t)(end - rest));
+	const char *user = memchr(rest, '@', strcspn(rest, "/?#"));
 	const char *from = user ? user + 1 : rest;
 	(void)snprintf(buf, size, "%.*s%.*s", (int)(rest - url), url, (int)(end - from), from);
 }
@@ -162,7 +175,7 @@ static void start_try(void *owner)
 {
 	struct hook_call *c = owner;
 	c->tries++;
-	char key[600];
+	char key[4200];
 	const char *headers[3] = { "Content-Type: application/json" };
 	if (c->key && snprintf(key, sizeof key, "Idempotency-Key: %s", c->key) < (int)sizeof key)
 		headers[1] = key;
@@ -176,6 +189,7 @@ static void start_try(void *owner)
 				  .timeout_ms = c->timeout_ms,
 				  .max_body_bytes = ANSWER_MAX,
 				  .max_redirects = REDIRECTS_MAX,
+				  .no_proxy = c->no_verify,
 				  .egress = may_connect,
 				  .egress_owner = c->hooks };
 	struct error e;
@@ -233,16 +247,40 @@ static char *signed_url(const char *url, const char *secret, struct wall_ms now)
 
 /* ---- starting ---- */
 
-/* An event hook goes behind the last call to the same URL for the same canary. */
-static void queue_up(struct hook_call *c)
+/* An event hook goes behind the last call to the same receiver for the same canary. false: too many wait there. */
+static bool queue_up(struct hook_call *c)
 {
+	struct hook_call *last = NULL;
+	size_t waiting = 0;
 	for (struct hook_call *other = c->hooks->calls; c->event && other; other = other->next)
-		if (other != c && other->event && !other->behind && text_eq(other->canary, c->canary) &&
-		    text_eq(other->url, c->url)) {
-			other->behind = c;
-			c->before = other;
-			return;
+		if (other != c && other->event && !other->fail_text && text_eq(other->canary, c->canary) &&
+		    text_eq(other->receiver, c->receiver)) {
+			waiting++;
+			if (!other->behind)
+				last = other;
 		}
+	if (waiting >= WAITING_MAX)
+		return false;
+	c->before = last;
+	if (last)
+		last->behind = c;
+	return true;
+}
+
+/* A header is ASCII: the rest of a key (names of hooks) as %XX. NULL: no memory. */
+static char *key_for_header(const char *key)
+{
+	struct strbuf b;
+	strbuf_init(&b, 4096);
+	for (const char *p = key; *p; p++) {
+		if (*p > ' ' && *p < 0x7f)
+			strbuf_addc(&b, *p);
+		else
+			strbuf_addf(&b, "%%%02X", (unsigned)(unsigned char)*p);
+	}
+	char *text = strbuf_take(&b);
+	strbuf_finish(&b);
+	return text;
 }
 
 static bool fill(struct hook_call *c, const struct hook_ask *ask, bool robot)
@@ -256,11 +294,12 @@ static bool fill(struct hook_call *c, const struct hook_ask *ask, bool robot)
 	c->canary = strdup(ask->canary->uid);
 	c->body = body ? strdup(body) : NULL;
 	c->url = secret ? signed_url(ask->hook->url, secret, loop_wall(c->hooks->o.loop)) : strdup(ask->hook->url);
-	c->key = ask->key ? strdup(ask->key) : NULL;
+	c->receiver = strdup(ask->hook->url);
+	c->key = ask->key ? key_for_header(ask->key) : NULL;
 	c->abort_on = abort_on ? strdup(abort_on) : NULL;
 	c->fail_text = ask->hook->timeout_error ? strdup(ask->hook->timeout_error) : NULL;
 	arena_destroy(a);
-	return c->body && c->url && c->canary && (!ask->key || c->key) && (!abort_on || c->abort_on);
+	return c->body && c->url && c->receiver && c->canary && (!ask->key || c->key) && (!abort_on || c->abort_on);
 }
 
 struct hook_call *hook_start(struct hooks *h, const struct hook_ask *ask, hook_done *done, void *owner)
@@ -275,7 +314,7 @@ struct hook_call *hook_start(struct hooks *h, const struct hook_ask *ask, hook_d
 				 .no_verify = ask->hook->disable_tls,
 				 .timeout_ms = ask->hook->timeout_ms,
 				 .pause_ms = BACKOFF_FIRST_MS,
-				 .tries_max = 1 + ask->hook->retries,
+				 .tries_max = 1 + (ask->hook->retries < RETRIES_MAX ? ask->hook->retries : RETRIES_MAX),
 				 .done = done,
 				 .owner = owner };
 	if (c->next)
@@ -285,8 +324,10 @@ struct hook_call *hook_start(struct hooks *h, const struct hook_ask *ask, hook_d
 		call_free(c);
 		return NULL;
 	}
-	queue_up(c);
-	if (ask->hook->timeout_error)
+	/* What cannot be called waits for nobody, and nobody waits for it. */
+	if (!c->fail_text && !queue_up(c))
+		c->fail_text = strdup("too many calls wait for this receiver");
+	if (c->fail_text)
 		loop_defer(h->o.loop, &c->fail, failed, c);
 	else if (!c->before)
 		start_try(c);

@@ -22,23 +22,48 @@ char *prometheus_url(const char *address, const char *query)
 	return url;
 }
 
+/* What servers and proxies in front of them answer, as people search for it. */
+static const char *phrase_of(int status)
+{
+	static const struct {
+		int status;
+		const char *text;
+	} phrases[] = {
+		{ 400, " Bad Request" },
+		{ 401, " Unauthorized" },
+		{ 403, " Forbidden" },
+		{ 404, " Not Found" },
+		{ 422, " Unprocessable Entity" },
+		{ 429, " Too Many Requests" },
+		{ 500, " Internal Server Error" },
+		{ 502, " Bad Gateway" },
+		{ 503, " Service Unavailable" },
+		{ 504, " Gateway Timeout" },
+	};
+	for (size_t i = 0; i < sizeof phrases / sizeof *phrases; i++)
+		if (phrases[i].status == status)
+			return phrases[i].text;
+	return "";
+}
+
 enum result prometheus_read(int status, const char *body, size_t len, double *ret, struct error *e)
 {
 	CLEANUP(json_delete_p) cJSON *j = NULL;
 	if (status / 100 != 2)
-		return error_set(e, RC_INVALID, "error response: Status %d: %.300s", status, body);
+		return error_set(e, RC_INVALID, "error response: Status %d%s: %.*s", status, phrase_of(status),
+				 (int)text_prefix(body, 300), body);
 	if (json_parse(body, len, &j, e) != RC_OK)
 		return error_in(e, RC_INVALID, "the answer is not JSON");
 	if (!text_eq(json_text(j, "status", ""), "success"))
 		return error_set(e, RC_INVALID, "%.300s", json_text(j, "error", "the answer says no success"));
+	if (json_at(j, "data.result.0.values"))
+		return error_set(e, RC_INVALID, "query returned multiple values");
 	if (!text_eq(json_text(j, "data.resultType", ""), "vector"))
 		return error_set(e, RC_INVALID, "result type %.40s is not a vector",
 				 json_text(j, "data.resultType", ""));
 	const char *text = NULL;
 	const cJSON *series;
 	cJSON_ArrayForEach (series, json_at(j, "data.result")) {
-		if (cJSON_IsArray(json_at(series, "values")))
-			return error_set(e, RC_INVALID, "query returned multiple values");
 		text = json_text(series, "value.1", NULL);
 	}
 	if (!text || text_eq(text, "NaN"))

@@ -10,21 +10,21 @@ enum { QUERY_MAX = 64 * 1024 };
 
 static const struct builtin_query builtins[] = {
 	{ "nginx", "request-success-rate", 1,
-	  "sum( rate( nginx_ingress_controller_requests{ namespace=\"{{ namespace }}\", ingress=\"{{ ingress }}\", "
+	  " sum( rate( nginx_ingress_controller_requests{ namespace=\"{{ namespace }}\", ingress=\"{{ ingress }}\", "
 	  "canary!=\"\", status!~\"5.*\" }[{{ interval }}] ) ) / sum( rate( nginx_ingress_controller_requests{ "
 	  "namespace=\"{{ namespace }}\", ingress=\"{{ ingress }}\", canary!=\"\" }[{{ interval }}] ) ) * 100" },
 	{ "nginx", "request-duration", 1,
-	  "sum( rate( nginx_ingress_controller_response_duration_seconds_sum{ namespace=\"{{ namespace }}\", "
+	  " sum( rate( nginx_ingress_controller_response_duration_seconds_sum{ namespace=\"{{ namespace }}\", "
 	  "ingress=\"{{ ingress }}\", canary!=\"\" }[{{ interval }}] ) ) / sum( rate( "
 	  "nginx_ingress_controller_response_duration_seconds_count{ namespace=\"{{ namespace }}\", "
 	  "ingress=\"{{ ingress }}\", canary!=\"\" }[{{ interval }}] ) ) * 1000" },
 	{ "kubernetes", "request-success-rate", 1,
-	  "sum( rate( http_request_duration_seconds_count{ kubernetes_namespace=\"{{ namespace }}\", "
+	  " sum( rate( http_request_duration_seconds_count{ kubernetes_namespace=\"{{ namespace }}\", "
 	  "kubernetes_pod_name=~\"{{ target }}-[0-9a-zA-Z]+(-[0-9a-zA-Z]+)\", status!~\"5.*\" }[{{ interval }}] ) ) / "
 	  "sum( rate( http_request_duration_seconds_count{ kubernetes_namespace=\"{{ namespace }}\", "
 	  "kubernetes_pod_name=~\"{{ target }}-[0-9a-zA-Z]+(-[0-9a-zA-Z]+)\" }[{{ interval }}] ) ) * 100" },
 	{ "kubernetes", "request-duration", 1000,
-	  "histogram_quantile( 0.99, sum( rate( http_request_duration_seconds_bucket{ "
+	  " histogram_quantile( 0.99, sum( rate( http_request_duration_seconds_bucket{ "
 	  "kubernetes_namespace=\"{{ namespace }}\", "
 	  "kubernetes_pod_name=~\"{{ target }}-[0-9a-zA-Z]+(-[0-9a-zA-Z]+)\" }[{{ interval }}] ) ) by (le) )" },
 };

@@ -18,6 +18,12 @@ static const char *key(const struct plan *p, const char *rest)
 	return arena_printf(p->arena, "%s/%s", p->options->ingress_annotations_prefix, rest);
 }
 
+/* A problem that cannot even be told for want of memory is still one. */
+static const char *told(const char *text)
+{
+	return text ? text : "no memory";
+}
+
 static void nginx_wants(const struct plan *p,
 			void (*want)(void *owner, enum kind kind, const char *ns, const char *name), void *owner)
 {
@@ -61,11 +67,12 @@ static enum result wanted_spec(const struct plan *p, const cJSON *source, cJSON 
 	return RC_OK;
 }
 
+/* By the patch that would be written: what needs none is as wanted. */
 static bool same_spec(const cJSON *is, const cJSON *wanted)
 {
-	CLEANUP(free_p) char *a = json_canonical(is, false);
-	CLEANUP(free_p) char *b = json_canonical(wanted, false);
-	return a && b && strcmp(a, b) == 0;
+	bool oom;
+	CLEANUP(json_delete_p) cJSON *d = json_diff_merge(is, wanted, &oom);
+	return !d && !oom;
 }
 
 /* ---- annotations ---- */
@@ -84,6 +91,8 @@ static cJSON *base_annotations(const struct plan *p, const cJSON *from)
 	CLEANUP(json_delete_p) cJSON *m = cJSON_CreateObject();
 	const char *canary = key(p, "canary");
 	const cJSON *a;
+	if (!m || !canary)
+		return NULL;
 	cJSON_ArrayForEach (a, from) {
 		if (!cJSON_IsString(a) || strstr(a->string, canary) || text_eq(a->string, LAST_APPLIED) ||
 		    text_starts(a->string, "rollcall.dev/"))
@@ -99,7 +108,8 @@ static cJSON *base_annotations(const struct plan *p, const cJSON *from)
 
 static bool put_match(const struct plan *p, cJSON *m)
 {
-	bool ok = true;
+	const char *const value = key(p, "canary-by-header-value"), *const pattern = key(p, "canary-by-header-pattern");
+	bool ok = value && pattern;
 	/* One cookie slot and one header slot; in the order of the spec, the last one of each wins (E31). */
 	for (size_t i = 0; ok && i < p->canary->analysis.match_count; i++) {
 		const struct header_match *h = &p->canary->analysis.match[i];
@@ -108,10 +118,9 @@ static bool put_match(const struct plan *p, cJSON *m)
 			continue;
 		}
 		ok = put(m, key(p, "canary-by-header"), h->header);
-		if (ok && h->exact)
-			ok = put(m, key(p, "canary-by-header-value"), h->exact);
-		if (ok && h->regex)
-			ok = put(m, key(p, "canary-by-header-pattern"), h->regex);
+		cJSON_DeleteItemFromObjectCaseSensitive(m, value);
+		cJSON_DeleteItemFromObjectCaseSensitive(m, pattern);
+		ok = ok && (!h->exact || put(m, value, h->exact)) && (!h->regex || put(m, pattern, h->regex));
 	}
 	return ok;
 }
@@ -120,7 +129,7 @@ static cJSON *wanted_annotations(const struct plan *p, const cJSON *present, con
 {
 	CLEANUP(json_delete_p) cJSON *m = NULL;
 	if (r->canary > 0 && !p->canary->analysis.match_count) {
-		m = cJSON_Duplicate(present, true);
+		m = present ? cJSON_Duplicate(present, true) : cJSON_CreateObject();
 		char weight[16];
 		(void)snprintf(weight, sizeof weight, "%d", r->canary);
 		bool ok = m && put(m, key(p, "canary-weight"), weight) && put(m, key(p, "canary"), "true");
@@ -150,7 +159,7 @@ static void read_routes(const struct plan *p, const cJSON *canary, struct observ
 	int64_t n;
 	if (text_i64(w->valuestring, 0, 100, &n, NULL) != RC_OK) {
 		o->routes_error =
-			arena_printf(p->arena, "failed to convert %.64s to int: invalid syntax", w->valuestring);
+			told(arena_printf(p->arena, "failed to convert %.64s to int: invalid syntax", w->valuestring));
 		return;
 	}
 	o->routes = (struct routes){ .primary = 100 - (int)n, .canary = (int)n };
@@ -172,8 +181,8 @@ static enum result nginx_observe(const struct plan *p, struct observed *o, struc
 		o->leftovers = o->leftovers || plan_is_ours(p, canary);
 	}
 	if (!source) {
-		o->router_error =
-			arena_printf(p->arena, "ingress %s.%s get query error: not found", c->ingress.name, c->ns);
+		o->router_error = told(
+			arena_printf(p->arena, "ingress %s.%s get query error: not found", c->ingress.name, c->ns));
 		return RC_OK;
 	}
 	CLEANUP(json_delete_p) cJSON *spec = NULL;
@@ -181,8 +190,8 @@ static enum result nginx_observe(const struct plan *p, struct observed *o, struc
 	if (r != RC_OK)
 		return r;
 	if (!spec)
-		o->router_error =
-			arena_printf(p->arena, "backend %s not found in ingress %s", c->service.name, c->ingress.name);
+		o->router_error = told(
+			arena_printf(p->arena, "backend %s not found in ingress %s", c->service.name, c->ingress.name));
 	else if (canary)
 		o->router_objects = same_spec(json_at(canary, "spec"), spec) ? SHAPE_AS_WANTED : SHAPE_DIFFERENT;
 	return RC_OK;
@@ -198,7 +207,8 @@ static cJSON *new_ingress(const struct plan *p, const cJSON *source, cJSON *spec
 		  json_put_text(i, "kind", "Ingress");
 	cJSON *to = cJSON_GetObjectItemCaseSensitive(metadata, "labels");
 	cJSON_ArrayForEach (l, labels) {
-		ok = ok && cJSON_IsString(l) && put(to, l->string, l->valuestring);
+		if (cJSON_IsString(l) && !cJSON_GetObjectItemCaseSensitive(to, l->string))
+			ok = ok && put(to, l->string, l->valuestring);
 	}
 	ok = ok && json_put(metadata, "annotations", base_annotations(p, json_at(source, "metadata.annotations"))) &&
 	     json_put(i, "metadata", TAKE(metadata));
@@ -252,7 +262,9 @@ static enum result nginx_set(struct plan *p, const struct routes *r, struct erro
 	const cJSON *present = json_at(is, "metadata.annotations");
 	CLEANUP(json_delete_p) cJSON *wanted = wanted_annotations(p, present, r);
 	bool oom = !wanted;
-	CLEANUP(json_delete_p) cJSON *d = oom ? NULL : json_diff_merge(present, wanted, &oom);
+	CLEANUP(json_delete_p) cJSON *none = cJSON_CreateObject();
+	CLEANUP(json_delete_p) cJSON *d = oom || !none ? NULL : json_diff_merge(present ? present : none, wanted, &oom);
+	oom = oom || !none;
 	if (!oom && !d)
 		return RC_OK;
 	CLEANUP(json_delete_p) cJSON *patch = cJSON_CreateObject();

@@ -7,7 +7,8 @@
 #include "base/text.h"
 #include "controller/core/revision.h"
 
-#define PAUSED_BY_US "rollcall.dev/paused"
+#define MANAGED_BY "app.kubernetes.io/managed-by" /* we are: plan_metadata says so */
+#define MANAGED_BY_PATH "app\\.kubernetes\\.io/managed-by"
 #define PAUSED_BY_US_PATH "metadata.annotations.rollcall\\.dev/paused"
 
 /* ---- observing ---- */
@@ -73,9 +74,8 @@ static bool same_template(const struct plan *p, const cJSON *target, const cJSON
 	cJSON *wanted = text_empty(p->canary->source.name) ? template_for_primary(p, target, l)
 							   : template_bare(json_at(target, "spec.template"));
 	CLEANUP(json_delete_p) cJSON *bare = template_bare(json_at(source, "spec.template"));
-	CLEANUP(free_p) char *a = wanted ? json_canonical(wanted, false) : NULL;
-	CLEANUP(free_p) char *b = bare ? json_canonical(bare, false) : NULL;
-	return a && b && strcmp(a, b) == 0;
+	CLEANUP(json_delete_p) cJSON *wanted_bare = wanted ? template_bare(wanted) : NULL;
+	return wanted_bare && bare && json_equal(wanted_bare, bare);
 }
 
 static enum result deployment_observe(const struct plan *p, struct observed *o, struct error *e)
@@ -88,14 +88,17 @@ static enum result deployment_observe(const struct plan *p, struct observed *o, 
 	o->leftovers = giveback_leftovers(p);
 	if (!target) {
 		o->error = arena_printf(p->arena, "deployment %s.%s get query error: not found", c->target.name, c->ns);
-		return RC_OK;
+		return o->error ? RC_OK : error_set(e, RC_EXHAUSTED, "no memory for what is observed");
 	}
+	/* A revision without a hash would look like a new one. */
+	if (text_empty(o->target.revision) || (source && text_empty(o->source.revision)))
+		return error_set(e, RC_EXHAUSTED, "no memory for what is observed");
 	struct selector_label l;
 	struct error why;
 	enum result r = selector_label_find(p, target, &l, &why);
 	if (r == RC_INVALID) {
 		o->error = arena_strdup(p->arena, why.text);
-		return RC_OK;
+		return o->error ? RC_OK : error_set(e, RC_EXHAUSTED, "no memory for what is observed");
 	}
 	if (r != RC_OK)
 		return error_set(e, r, "%s", why.text);
@@ -120,7 +123,7 @@ static void deployment_wants(const struct plan *p,
 
 static bool kept_by_prefix(const struct plan *p, const char *key)
 {
-	if (strstr(key, "toolkit.fluxcd.io"))
+	if (strstr(key, "toolkit.fluxcd.io") || text_eq(key, MANAGED_BY) || text_starts(key, "rollcall.dev/"))
 		return false;
 	for (const char *const *x = p->options->include_label_prefixes; *x; x++)
 		if (text_eq(*x, "*") || text_starts(key, *x))
@@ -208,6 +211,40 @@ static enum result ensure_source(struct plan *p, const cJSON *target, const stru
 	return ok ? RC_OK : error_set(e, RC_EXHAUSTED, "no memory for the primary");
 }
 
+/* Pods roll because of a new flagger-id; what the source has already needs none, so that a promotion can be repeated.
+ */
+static bool keep_id_of_same(const cJSON *source, cJSON *wanted)
+{
+	static const char id_path[] = "metadata.annotations.flagger-id";
+	const cJSON *is = json_at(source, "spec.template");
+	cJSON *t = cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(wanted, "spec"), "template");
+	const char *id = json_text(is, id_path, NULL);
+	CLEANUP(json_delete_p) cJSON *a = template_bare(is);
+	CLEANUP(json_delete_p) cJSON *b = template_bare(t);
+	if (!a || !b)
+		return false;
+	return !id || !json_equal(a, b) || json_put_text(t, id_path, id);
+}
+
+/* Of the primary's own labels and annotations: those of the target that are let through, and no others (4.6). The
+ * deployment controller's revision is its own business. */
+static bool put_kept_metadata(const struct plan *p, const cJSON *target, const cJSON *source, cJSON *was, cJSON *wanted)
+{
+	static const char controllers[] = "deployment.kubernetes.io/revision";
+	CLEANUP(json_delete_p) cJSON *annotations = cJSON_CreateObject();
+	bool ok = annotations && copy_by_prefix(p, json_at(target, "metadata.annotations"), annotations) &&
+		  put_copy(was, "metadata.labels", source) && put_copy(was, "metadata.annotations", source) &&
+		  json_put_text(wanted, "metadata.labels." MANAGED_BY_PATH, "rollcall") &&
+		  json_put(wanted, "metadata.annotations", TAKE(annotations));
+	if (!ok)
+		return false;
+	json_remove(was, "metadata.annotations.deployment\\.kubernetes\\.io/revision");
+	cJSON_DeleteItemFromObjectCaseSensitive(
+		cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(wanted, "metadata"), "annotations"),
+		controllers);
+	return true;
+}
+
 /* A merge patch from what is there to what is wanted, for the parts that promotion owns. */
 static enum result promote(struct plan *p, const cJSON *target, const struct selector_label *l, const char *expect,
 			   struct error *e)
@@ -229,7 +266,8 @@ static enum result promote(struct plan *p, const cJSON *target, const struct sel
 	for (size_t i = 0; i < sizeof parts / sizeof *parts && !oom; i++)
 		oom = !put_copy(was, parts[i], source);
 	if (ours && !oom)
-		oom = !put_common(p, target, l, wanted);
+		oom = !put_common(p, target, l, wanted) || !keep_id_of_same(source, wanted) ||
+		      !put_kept_metadata(p, target, source, was, wanted);
 	else if (!oom)
 		oom = !put_copy(wanted, "spec.template", target);
 	/* Replicas follow the target, but never to nothing (E23); the extension scales its source itself. */
@@ -241,10 +279,7 @@ static enum result promote(struct plan *p, const cJSON *target, const struct sel
 	if (!ours)
 		for (size_t i = 1; i < sizeof parts / sizeof *parts; i++)
 			json_remove(was, parts[i]);
-	CLEANUP(json_delete_p) cJSON *labels = cJSON_DetachItemFromObjectCaseSensitive(wanted, "metadata");
 	CLEANUP(json_delete_p) cJSON *patch = oom ? NULL : json_diff_merge(was, wanted, &oom);
-	if (patch && labels)
-		oom = oom || !json_put(patch, "metadata", TAKE(labels));
 	if (oom || (patch && !plan_patch(p, KIND_DEPLOYMENT, c->ns, c->source_name, patch)))
 		return error_set(e, RC_EXHAUSTED, "no memory for the promotion");
 	return RC_OK;
@@ -276,13 +311,31 @@ static enum result set_paused(struct plan *p, const cJSON *target, bool paused, 
 {
 	bool is = json_bool(target, "spec.paused", false);
 	bool ours = text_eq(json_text(target, PAUSED_BY_US_PATH, ""), "true");
-	if (is == paused || (!paused && !ours))
+	if (paused ? is : !ours)
 		return RC_OK;
 	CLEANUP(json_delete_p) cJSON *patch = cJSON_CreateObject();
-	bool ok = patch && json_put(patch, "spec.paused", paused ? cJSON_CreateTrue() : cJSON_CreateNull()) &&
+	bool ok = patch &&
+		  (is == paused || json_put(patch, "spec.paused", paused ? cJSON_CreateTrue() : cJSON_CreateNull())) &&
 		  json_put(patch, PAUSED_BY_US_PATH, paused ? cJSON_CreateString("true") : cJSON_CreateNull()) &&
 		  plan_patch(p, KIND_DEPLOYMENT, p->canary->ns, p->canary->target.name, patch);
 	return ok ? RC_OK : error_set(e, RC_EXHAUSTED, "no memory for a patch");
+}
+
+/* Keys that never went to the primary are still the user's. */
+static bool keep_toolkit_keys(const cJSON *target, cJSON *template_, const char *path)
+{
+	const cJSON *m;
+	cJSON_ArrayForEach (m, json_at(json_at(target, "spec.template"), path)) {
+		if (!strstr(m->string, "toolkit.fluxcd.io") || !cJSON_IsString(m))
+			continue;
+		if (!json_at(template_, path) && !json_put(template_, path, cJSON_CreateObject()))
+			return false;
+		cJSON *metadata = cJSON_GetObjectItemCaseSensitive(template_, "metadata");
+		cJSON *map = cJSON_GetObjectItemCaseSensitive(metadata, strrchr(path, '.') + 1);
+		if (!cJSON_AddStringToObject(map, m->string, m->valuestring))
+			return false;
+	}
+	return true;
 }
 
 /* The stable template back into the target, so that what is given back serves what production served. */
@@ -298,6 +351,9 @@ static enum result revert_template(struct plan *p, const cJSON *target, const st
 	cJSON *t = text_empty(c->source.name) ? template_for_target(p, source, l)
 					      : cJSON_Duplicate(json_at(source, "spec.template"), true);
 	oom = !was || !wanted || !t || !put_copy(was, "spec.template", target);
+	if (!oom)
+		oom = !keep_toolkit_keys(target, t, "metadata.labels") ||
+		      !keep_toolkit_keys(target, t, "metadata.annotations");
 	if (oom)
 		cJSON_Delete(t);
 	else
@@ -313,6 +369,10 @@ static enum result with_target(struct plan *p, const struct effect *f, struct er
 	const struct canary *c = p->canary;
 	CLEANUP(json_delete_p) cJSON *target = plan_tree(p, KIND_DEPLOYMENT, c->ns, c->target.name);
 	struct selector_label l;
+	if (f->kind == EFFECT_RESTORE_APEX)
+		return service_restore(p, e);
+	if (!target && (f->kind == EFFECT_RESUME_TARGET || f->kind == EFFECT_REVERT_TEMPLATE))
+		return RC_OK; /* the user has taken it away */
 	if (!target)
 		return error_set(e, RC_NOT_FOUND, "deployment %s.%s get query error: not found", c->target.name, c->ns);
 	enum result r = selector_label_find(p, target, &l, e);

@@ -20,12 +20,14 @@ MUST_CHECK enum result selector_label_find(const struct plan *p, const cJSON *ta
 cJSON *template_for_primary(const struct plan *p, const cJSON *target, const struct selector_label *l);
 /* The other way round. */
 cJSON *template_for_target(const struct plan *p, const cJSON *source, const struct selector_label *l);
-/* The template without the parts that we add, for comparison. NULL: no memory. */
+/* The template without the parts that we add and without nulls, for comparison. NULL: no memory. */
 cJSON *template_bare(const cJSON *template_);
 const char *template_images(const cJSON *template_, struct arena *a);
 
 /* ---- services.c (flagger-controller.md 5) ---- */
 void services_observe(const struct plan *p, const cJSON *target, const struct selector_label *l, struct observed *o);
+/* The user's Service as the user had it; what of ours there is stays for DELETE_OURS. Needs no target. */
+MUST_CHECK enum result service_restore(struct plan *p, struct error *e);
 MUST_CHECK enum result service_effect(struct plan *p, enum effect_kind kind, const cJSON *target,
 				      const struct selector_label *l, struct error *e);
 

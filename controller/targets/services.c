@@ -15,6 +15,7 @@ static const char *const toolkit_annotations[][2] = {
 enum role { ROLE_APEX, ROLE_PRIMARY, ROLE_CANARY };
 struct wanted_service {
 	const char *name;
+	bool apex;
 	enum side side; /* whose pods */
 	const struct metadata_pair *metadata;
 };
@@ -24,55 +25,88 @@ static struct wanted_service wanted_of(const struct plan *p, enum role role, enu
 	const struct service_spec *s = &p->canary->service;
 	switch (role) {
 	case ROLE_PRIMARY:
-		return (struct wanted_service){ arena_printf(p->arena, "%s-primary", s->name), side, &s->primary };
+		return (struct wanted_service){ arena_printf(p->arena, "%s-primary", s->name), false, side,
+						&s->primary };
 	case ROLE_CANARY:
-		return (struct wanted_service){ arena_printf(p->arena, "%s-canary", s->name), side, &s->canary };
+		return (struct wanted_service){ arena_printf(p->arena, "%s-canary", s->name), false, side, &s->canary };
 	case ROLE_APEX:
 		break;
 	}
-	return (struct wanted_service){ s->name, side, &s->apex };
+	return (struct wanted_service){ s->name, true, side, &s->apex };
 }
 
-/* Keys named by an annotation of the extension, with the values of that side's pods. */
-static cJSON *selector_by_keys(const char *const *keys, const cJSON *workload)
+/* Adds the keys that an annotation of the extension names, with the values of that workload's pods. A value that can
+ * change from one revision to the next would let a Service lose pods that serve: only what the workload selects its
+ * pods by cannot. any: take others too, because nothing else tells the two sides apart. */
+static bool add_named(cJSON *selector, const char *const *keys, const cJSON *workload, const cJSON *fixed, bool any)
 {
-	cJSON *s = cJSON_CreateObject();
 	const cJSON *labels = json_at(workload, "spec.template.metadata.labels");
-	for (; s && *keys; keys++) {
+	for (; keys && *keys; keys++) {
 		const cJSON *v = cJSON_GetObjectItemCaseSensitive(labels, *keys);
-		if (cJSON_IsString(v))
-			cJSON_AddStringToObject(s, *keys, v->valuestring);
+		bool usable = any || cJSON_GetObjectItemCaseSensitive(fixed, *keys);
+		if (!cJSON_IsString(v) || !usable || cJSON_GetObjectItemCaseSensitive(selector, *keys))
+			continue;
+		if (!cJSON_AddStringToObject(selector, *keys, v->valuestring))
+			return false;
 	}
-	if (s && s->child)
-		return s;
-	cJSON_Delete(s);
-	return NULL;
+	return true;
 }
 
-/* The selector of one side's pods: the selector label, or the labels that the extension names. NULL: no memory. */
+/* A copy that we made has the selector label of its own; the labels that the extension names come to it. */
+static cJSON *selector_of_copy(const struct plan *p, enum side side, const cJSON *target, const cJSON *source,
+			       const struct selector_label *l)
+{
+	const struct canary *c = p->canary;
+	CLEANUP(json_delete_p) cJSON *s = cJSON_CreateObject();
+	const cJSON *workload = side == SIDE_TARGET || !source ? target : source;
+	const char *const *keys = c->extension ? c->distinguish_labels : NULL;
+	bool ok = s && cJSON_AddStringToObject(s, l->key, side == SIDE_TARGET ? l->value : l->primary) &&
+		  add_named(s, keys, workload, json_at(target, "spec.selector.matchLabels"), false);
+	return ok ? TAKE(s) : NULL;
+}
+
+/* An existing stable Deployment keeps its labels; without any that tell the two apart, it is what each selects by. */
+static cJSON *selector_of_pair(const struct plan *p, const cJSON *workload)
+{
+	CLEANUP(json_delete_p) cJSON *s = cJSON_CreateObject();
+	if (!s || !add_named(s, p->canary->distinguish_labels, workload, NULL, true))
+		return NULL;
+	return s->child ? TAKE(s) : cJSON_Duplicate(json_at(workload, "spec.selector.matchLabels"), true);
+}
+
+/* The selector of one side's pods. NULL: no memory. */
 static cJSON *selector_of(const struct plan *p, enum side side, const cJSON *target, const struct selector_label *l)
 {
 	const struct canary *c = p->canary;
 	CLEANUP(json_delete_p) cJSON *source = plan_tree(p, KIND_DEPLOYMENT, c->ns, c->source_name);
+	if (text_empty(c->source.name))
+		return selector_of_copy(p, side, target, source, l);
 	const cJSON *workload = side == SIDE_TARGET ? target : source;
-	if (c->extension && c->distinguish_labels && *c->distinguish_labels && workload) {
-		cJSON *named = selector_by_keys(c->distinguish_labels, workload);
-		if (named)
-			return named;
-	}
-	cJSON *s = cJSON_CreateObject();
-	const char *value = side == SIDE_TARGET ? l->value : l->primary;
-	if (side == SIDE_SOURCE && !text_empty(c->source.name)) {
-		/* An existing stable Deployment keeps its own labels. */
-		const cJSON *own = json_at(source, "spec.selector.matchLabels");
-		cJSON_Delete(s);
-		return own ? cJSON_Duplicate(own, true) : NULL;
-	}
-	if (s && !cJSON_AddStringToObject(s, l->key, value)) {
-		cJSON_Delete(s);
+	return workload ? selector_of_pair(p, workload) : cJSON_CreateObject();
+}
+
+/* Once finished, the apex may select by what both sides share (alicloud.canary.general.labels). */
+static cJSON *selector_of_service(const struct plan *p, const struct wanted_service *w, const cJSON *target,
+				  const struct selector_label *l)
+{
+	const struct canary *c = p->canary;
+	if (!w->apex || w->side != SIDE_TARGET || !c->extension)
+		return selector_of(p, w->side, target, l);
+	CLEANUP(json_delete_p) cJSON *s = cJSON_CreateObject();
+	if (!s || !add_named(s, c->general_labels, target, json_at(target, "spec.selector.matchLabels"), false))
 		return NULL;
+	return s->child ? TAKE(s) : selector_of(p, w->side, target, l);
+}
+
+/* Do these pods match? An empty selector selects nothing. */
+static bool selects(const cJSON *selector, const cJSON *workload)
+{
+	const cJSON *labels = json_at(workload, "spec.template.metadata.labels"), *want;
+	cJSON_ArrayForEach (want, selector) {
+		if (!json_equal(cJSON_GetObjectItemCaseSensitive(labels, want->string), want))
+			return false;
 	}
-	return s;
+	return selector && selector->child;
 }
 
 /* ---- ports (5.1, 5.2) ---- */
@@ -182,11 +216,12 @@ static bool keep_node_ports(const cJSON *is, cJSON *wanted)
 	return true;
 }
 
+/* No map and an empty one are the same. */
 static bool same_map(const cJSON *a, const cJSON *b)
 {
-	CLEANUP(free_p) char *x = json_canonical(a, false);
-	CLEANUP(free_p) char *y = json_canonical(b, false);
-	return x && y && strcmp(x, y) == 0;
+	if (!a || !a->child || !b || !b->child)
+		return (!a || !a->child) && (!b || !b->child);
+	return json_equal(a, b);
 }
 
 /* ---- metadata (5.1, 5.3) ---- */
@@ -256,17 +291,17 @@ static cJSON *new_service(const struct plan *p, const struct wanted_service *w, 
 		  (text_empty(s->traffic_distribution) ||
 		   json_put_text(v, "spec.trafficDistribution", s->traffic_distribution)) &&
 		  json_put(v, "spec.ports", wanted_ports(p, target)) &&
-		  json_put(v, "spec.selector", selector_of(p, w->side, target, l));
+		  json_put(v, "spec.selector", selector_of_service(p, w, target, l));
 	return ok ? TAKE(v) : NULL;
 }
 
 /* ---- comparing and writing ---- */
 
-static bool spec_is_wanted(const struct plan *p, const cJSON *is, enum side side, const cJSON *target,
+static bool spec_is_wanted(const struct plan *p, const struct wanted_service *w, const cJSON *is, const cJSON *target,
 			   const struct selector_label *l)
 {
 	CLEANUP(json_delete_p) cJSON *ports = wanted_ports(p, target);
-	CLEANUP(json_delete_p) cJSON *selector = selector_of(p, side, target, l);
+	CLEANUP(json_delete_p) cJSON *selector = selector_of_service(p, w, target, l);
 	return ports && selector && same_ports(json_at(is, "spec.ports"), ports) &&
 	       same_map(json_at(is, "spec.selector"), selector);
 }
@@ -289,8 +324,8 @@ static enum shape shape_of(const struct plan *p, enum role role, enum side side,
 	CLEANUP(json_delete_p) cJSON *is = w.name ? plan_tree(p, KIND_SERVICE, p->canary->ns, w.name) : NULL;
 	if (!is)
 		return SHAPE_MISSING;
-	return spec_is_wanted(p, is, side, target, l) && metadata_is_wanted(p, &w, is, l) ? SHAPE_AS_WANTED
-											  : SHAPE_DIFFERENT;
+	return spec_is_wanted(p, &w, is, target, l) && metadata_is_wanted(p, &w, is, l) ? SHAPE_AS_WANTED
+											: SHAPE_DIFFERENT;
 }
 
 void services_observe(const struct plan *p, const cJSON *target, const struct selector_label *l, struct observed *o)
@@ -299,19 +334,29 @@ void services_observe(const struct plan *p, const cJSON *target, const struct se
 	o->primary_service = shape_of(p, ROLE_PRIMARY, SIDE_SOURCE, target, l);
 	o->apex_service = shape_of(p, ROLE_APEX, SIDE_SOURCE, target, l);
 	CLEANUP(json_delete_p) cJSON *apex = plan_tree(p, KIND_SERVICE, p->canary->ns, p->canary->service.name);
-	const char *selects = json_text(json_at(apex, "spec.selector"), l->key, "");
-	o->apex_to_target = apex && text_eq(selects, l->value);
+	CLEANUP(json_delete_p) cJSON *source = selector_of(p, SIDE_SOURCE, target, l);
+	const cJSON *selector = json_at(apex, "spec.selector");
+	o->apex_to_target = selects(selector, target) && !same_map(selector, source);
 }
 
-/* {"spec":{"selector":...,"ports":...}} of the user's own Service before the first change, kept on the object. */
+/* {"selector":...,"ports":...,"annotations":...} of the user's own Service before the first change, kept on the object.
+ * Of the annotations only those that we write. */
 static bool remember_original(const cJSON *is, cJSON *patch)
 {
 	if (json_at(is, ORIGINAL_PATH))
 		return true;
 	CLEANUP(json_delete_p) cJSON *o = cJSON_CreateObject();
+	CLEANUP(json_delete_p) cJSON *annotations = cJSON_CreateObject();
 	const cJSON *selector = json_at(is, "spec.selector"), *ports = json_at(is, "spec.ports");
-	bool ok = o && json_put(o, "selector", selector ? cJSON_Duplicate(selector, true) : cJSON_CreateNull()) &&
+	bool ok = o && annotations &&
+		  json_put(o, "selector", selector ? cJSON_Duplicate(selector, true) : cJSON_CreateNull()) &&
 		  json_put(o, "ports", ports ? cJSON_Duplicate(ports, true) : cJSON_CreateNull());
+	for (size_t i = 0; ok && i < sizeof toolkit_annotations / sizeof *toolkit_annotations; i++) {
+		const char *key = toolkit_annotations[i][0];
+		const cJSON *v = cJSON_GetObjectItemCaseSensitive(json_at(is, "metadata.annotations"), key);
+		ok = !cJSON_IsString(v) || cJSON_AddStringToObject(annotations, key, v->valuestring);
+	}
+	ok = ok && (!annotations->child || json_put(o, "annotations", TAKE(annotations)));
 	CLEANUP(free_p) char *text = ok ? json_print(o) : NULL;
 	return text && json_put_text(patch, ORIGINAL_PATH, text);
 }
@@ -329,7 +374,7 @@ static cJSON *change(const struct plan *p, const struct wanted_service *w, const
 {
 	CLEANUP(json_delete_p) cJSON *patch = cJSON_CreateObject();
 	CLEANUP(json_delete_p) cJSON *ports = wanted_ports(p, target);
-	CLEANUP(json_delete_p) cJSON *selector = selector_of(p, w->side, target, l);
+	CLEANUP(json_delete_p) cJSON *selector = selector_of_service(p, w, target, l);
 	bool ok = patch && ports && selector &&
 		  put_map_patch(patch, "spec.selector", json_at(is, "spec.selector"), selector) &&
 		  keep_node_ports(json_at(is, "spec.ports"), ports);
@@ -355,10 +400,15 @@ static enum result ensure(struct plan *p, enum role role, enum side side, const 
 	struct wanted_service w = wanted_of(p, role, side);
 	CLEANUP(json_delete_p) cJSON *is = w.name ? plan_tree(p, KIND_SERVICE, p->canary->ns, w.name) : NULL;
 	bool ok;
+	bool missing = side == SIDE_SOURCE && !text_empty(p->canary->source.name) &&
+		       !cluster_find(p->cluster, KIND_DEPLOYMENT, p->canary->ns, p->canary->source_name);
+	if (missing)
+		return error_set(e, RC_INVALID, "deployment %s.%s (spec.sourceRef) does not exist",
+				 p->canary->source_name, p->canary->ns);
 	if (!is) {
 		CLEANUP(json_delete_p) cJSON *s = new_service(p, &w, target, l);
 		ok = plan_create(p, KIND_SERVICE, p->canary->ns, w.name, s);
-	} else if (spec_is_wanted(p, is, side, target, l) && metadata_is_wanted(p, &w, is, l)) {
+	} else if (spec_is_wanted(p, &w, is, target, l) && metadata_is_wanted(p, &w, is, l)) {
 		ok = true;
 	} else {
 		CLEANUP(json_delete_p) cJSON *patch = change(p, &w, is, target, l);
@@ -367,15 +417,22 @@ static enum result ensure(struct plan *p, enum role role, enum side side, const 
 	return ok ? RC_OK : error_set(e, RC_EXHAUSTED, "no memory for service %s", w.name ? w.name : "");
 }
 
-/* A Service of the user's, as the user had it. One that we made selects the target's pods until it is deleted. */
-static enum result restore(struct plan *p, const cJSON *target, const struct selector_label *l, struct error *e)
+static bool put_original_annotations(const cJSON *original, cJSON *patch)
 {
-	const char *name = p->canary->service.name;
-	CLEANUP(json_delete_p) cJSON *is = plan_tree(p, KIND_SERVICE, p->canary->ns, name);
-	if (!is)
-		return RC_OK;
-	if (plan_is_ours(p, is))
-		return ensure(p, ROLE_APEX, SIDE_TARGET, target, l, e);
+	cJSON *map =
+		cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(patch, "metadata"), "annotations");
+	for (size_t i = 0; i < sizeof toolkit_annotations / sizeof *toolkit_annotations; i++) {
+		const char *key = toolkit_annotations[i][0];
+		const cJSON *v = cJSON_GetObjectItemCaseSensitive(json_at(original, "annotations"), key);
+		if (cJSON_IsString(v) ? !cJSON_AddStringToObject(map, key, v->valuestring)
+				      : !cJSON_AddNullToObject(map, key))
+			return false;
+	}
+	return true;
+}
+
+static enum result restore(struct plan *p, const char *name, const cJSON *is, struct error *e)
+{
 	const char *text = json_text(is, ORIGINAL_PATH, NULL);
 	if (!text)
 		return RC_OK;
@@ -384,18 +441,42 @@ static enum result restore(struct plan *p, const cJSON *target, const struct sel
 	if (r != RC_OK)
 		return error_in(e, r, "service %s: annotation rollcall.dev/original", name);
 	CLEANUP(json_delete_p) cJSON *patch = cJSON_CreateObject();
-	const cJSON *ports = json_at(original, "ports");
+	const cJSON *ports = json_at(original, "ports"), *selector = json_at(original, "selector");
 	bool ok = patch &&
-		  put_map_patch(patch, "spec.selector", json_at(is, "spec.selector"), json_at(original, "selector")) &&
+		  put_map_patch(patch, "spec.selector", json_at(is, "spec.selector"),
+				cJSON_IsObject(selector) ? selector : NULL) &&
 		  (!cJSON_IsArray(ports) || json_put(patch, "spec.ports", cJSON_Duplicate(ports, true))) &&
-		  json_put(patch, ORIGINAL_PATH, cJSON_CreateNull());
-	for (size_t i = 0; ok && i < sizeof toolkit_annotations / sizeof *toolkit_annotations; i++) {
-		cJSON *annotations = cJSON_GetObjectItemCaseSensitive(
-			cJSON_GetObjectItemCaseSensitive(patch, "metadata"), "annotations");
-		ok = cJSON_AddNullToObject(annotations, toolkit_annotations[i][0]) != NULL;
-	}
-	ok = ok && plan_patch(p, KIND_SERVICE, p->canary->ns, name, patch);
+		  json_put(patch, ORIGINAL_PATH, cJSON_CreateNull()) && put_original_annotations(original, patch) &&
+		  plan_patch(p, KIND_SERVICE, p->canary->ns, name, patch);
 	return ok ? RC_OK : error_set(e, RC_EXHAUSTED, "no memory for service %s", name);
+}
+
+/* One that we made selects the target's pods until it is deleted. */
+static enum result apex_until_deleted(struct plan *p, struct error *e)
+{
+	const struct canary *c = p->canary;
+	CLEANUP(json_delete_p) cJSON *target = plan_tree(p, KIND_DEPLOYMENT, c->ns, c->target.name);
+	struct selector_label l;
+	if (!target || selector_label_find(p, target, &l, NULL) != RC_OK)
+		return RC_OK;
+	return ensure(p, ROLE_APEX, SIDE_TARGET, target, &l, e);
+}
+
+enum result service_restore(struct plan *p, struct error *e)
+{
+	static const enum role roles[] = { ROLE_APEX, ROLE_PRIMARY, ROLE_CANARY };
+	enum result r = RC_OK;
+	for (size_t i = 0; r == RC_OK && i < sizeof roles / sizeof *roles; i++) {
+		struct wanted_service w = wanted_of(p, roles[i], SIDE_TARGET);
+		if (!w.name)
+			return error_set(e, RC_EXHAUSTED, "no memory for a name");
+		CLEANUP(json_delete_p) cJSON *is = plan_tree(p, KIND_SERVICE, p->canary->ns, w.name);
+		if (is && !plan_is_ours(p, is))
+			r = restore(p, w.name, is, e);
+		else if (is && w.apex)
+			r = apex_until_deleted(p, e);
+	}
+	return r;
 }
 
 enum result service_effect(struct plan *p, enum effect_kind kind, const cJSON *target, const struct selector_label *l,
@@ -410,8 +491,6 @@ enum result service_effect(struct plan *p, enum effect_kind kind, const cJSON *t
 		return ensure(p, ROLE_APEX, SIDE_SOURCE, target, l, e);
 	case EFFECT_APEX_TO_TARGET:
 		return ensure(p, ROLE_APEX, SIDE_TARGET, target, l, e);
-	case EFFECT_RESTORE_APEX:
-		return restore(p, target, l, e);
 	default:
 		return error_set(e, RC_INVALID, "a deployment does not carry out %s", effect_name(kind));
 	}

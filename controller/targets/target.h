@@ -15,4 +15,7 @@ struct target {
 };
 /* NULL: not a kind that we know (the table in targets.c). */
 const struct target *target_find(const char *kind);
+/* Of the canary's target. Of a kind that we do not know nothing was made: then only the end of the Canary has effects.
+ */
+MUST_CHECK enum result target_effect(struct plan *p, const struct effect *f, struct error *e);
 bool target_owns(enum effect_kind k); /* the others are the router's or the engine's */

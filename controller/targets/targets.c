@@ -14,6 +14,24 @@ const struct target *target_find(const char *kind)
 	return NULL;
 }
 
+enum result target_effect(struct plan *p, const struct effect *f, struct error *e)
+{
+	const struct target *t = target_find(p->canary->target.kind);
+	if (t)
+		return t->effect(p, f, e);
+	switch (f->kind) {
+	case EFFECT_ADD_FINALIZER:
+	case EFFECT_REMOVE_FINALIZER:
+	case EFFECT_DELETE_CANARY:
+		return giveback_effect(p, f->kind, e);
+	case EFFECT_RESTORE_APEX:
+	case EFFECT_DELETE_OURS:
+		return RC_OK;
+	default:
+		return error_set(e, RC_INVALID, "targetRef.kind %s is not supported", p->canary->target.kind);
+	}
+}
+
 bool target_owns(enum effect_kind k)
 {
 	return k != EFFECT_ENSURE_ROUTER && k != EFFECT_SET_ROUTES && k != EFFECT_FINALIZE_ROUTER;

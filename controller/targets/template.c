@@ -22,6 +22,8 @@ enum result selector_label_find(const struct plan *p, const cJSON *target, struc
 			return RC_OK;
 		}
 		names = arena_printf(p->arena, "%s%s%s", names, *names ? " " : "", *k);
+		if (!names)
+			return error_set(e, RC_EXHAUSTED, "no memory for labels");
 	}
 	return error_set(e, RC_INVALID,
 			 "getSelectorLabel failed: deployment %s.%s spec.selector.matchLabels must contain one of [%s]",
@@ -131,9 +133,23 @@ cJSON *template_for_target(const struct plan *p, const cJSON *source, const stru
 	return rewritten(p, source, l, false);
 }
 
+/* null and absent are the same to the API, and its versions differ in which one they write (creationTimestamp). */
+static void drop_nulls(cJSON *v)
+{
+	cJSON *next;
+	for (cJSON *m = v ? v->child : NULL; m; m = next) {
+		next = m->next;
+		if (cJSON_IsNull(m) && cJSON_IsObject(v))
+			cJSON_Delete(cJSON_DetachItemViaPointer(v, m));
+		else
+			drop_nulls(m);
+	}
+}
+
 cJSON *template_bare(const cJSON *template_)
 {
 	cJSON *t = cJSON_Duplicate(template_, true);
+	drop_nulls(t);
 	cJSON *annotations =
 		cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(t, "metadata"), "annotations");
 	cJSON_DeleteItemFromObjectCaseSensitive(annotations, FLAGGER_ID);
