@@ -70,8 +70,7 @@ size_t clean_chars(const char *utf8)
 /* Only so much of a text is looked at: what is longer is shortened anyway. */
 static size_t looked_at(const char *s, size_t max_chars)
 {
-	size_t len = strlen(s), most = max_chars * 16 + 64;
-	return len < most ? len : most;
+	return strnlen(s, max_chars * 16 + 64);
 }
 
 static const char *shortened(struct arena *a, char *text, size_t max_chars)

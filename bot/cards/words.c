@@ -41,9 +41,9 @@ static const char *file_of(enum card_lang lang)
 bool words_next(const char **at, struct words_entry *ret)
 {
 	for (const char *line = *at; *line;) {
-		const char *end = strchrnul(line, '\n'), *sign = strstr(line, " = ");
+		const char *end = strchrnul(line, '\n'), *sign = memmem(line, (size_t)(end - line), " = ", 3);
 		const char *next = *end ? end + 1 : end;
-		if (*line != '#' && sign && sign < end) {
+		if (*line != '#' && sign) {
 			*ret = (struct words_entry){ .key = line,
 						     .key_len = (size_t)(sign - line),
 						     .text = sign + 3,

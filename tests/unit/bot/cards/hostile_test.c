@@ -81,12 +81,12 @@ static char *hostile(struct arena *a)
 	size_t n = 0, want = dice(8) ? dice(60) : VALUE_BYTES;
 	bool same = dice(3) == 0;
 	const char *piece = pieces[dice(sizeof pieces / sizeof *pieces)];
-	while (n < want) {
-		size_t len = strlen(piece);
-		memcpy(s + n, piece, len);
-		n += len;
-		if (!same)
+	for (size_t len = strlen(piece); n < want; n += len) {
+		if (!same) {
 			piece = pieces[dice(sizeof pieces / sizeof *pieces)];
+			len = strlen(piece);
+		}
+		memcpy(s + n, piece, len);
 	}
 	return s;
 }
