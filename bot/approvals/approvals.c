@@ -1,13 +1,18 @@
 #include "bot/approvals/approvals.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <utlist.h>
 
 #include "base/crypto.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/text.h"
 #include "bot/approvals/request.h"
+
+static const char STOPPING[] = "not counted: rollcall is being stopped, press again in a minute";
 
 /* ---- life ---- */
 
@@ -79,18 +84,42 @@ void approvals_destroy(struct approvals *a)
 {
 	if (!a)
 		return;
+	assert(a->flying == 0 && "the store must have closed before");
+	votes_answer_all(a);
+	timer_stop(&a->over_again);
 	struct request *q, *next;
 	HASH_ITER (hh, a->by_id, q, next) {
 		request_destroy(q);
 	}
 	free(a->by);
-	memset(a->key, 0, sizeof a->key);
+	explicit_bzero(a->key, sizeof a->key);
 	free(a);
+}
+
+void approvals_stop(struct approvals *a)
+{
+	a->stopped = true;
+	a->o.engine = NULL;
+	timer_stop(&a->over_again);
+	struct request *q, *next;
+	HASH_ITER (hh, a->by_id, q, next) {
+		timer_stop(&q->deadline);
+		votes_turn_away(q, RC_UNREACHABLE, STOPPING);
+	}
 }
 
 void approvals_set_engine(struct approvals *a, struct engine *g)
 {
 	a->o.engine = g;
+}
+
+void approvals_set_policies(struct approvals *a, const struct policy *policies)
+{
+	a->o.policies = policies;
+	struct request *q, *next;
+	HASH_ITER (hh, a->by_id, q, next) {
+		q->policy = approvals_policy(a, q->policy_name);
+	}
 }
 
 void approvals_listen(struct approvals *a, approval_listener *cb, void *owner)
@@ -107,6 +136,19 @@ void approvals_record(struct approvals *a, approval_recorder *cb, void *owner)
 		a->recorders[a->recorder_count].cb = cb;
 		a->recorders[a->recorder_count++].owner = owner;
 	}
+}
+
+void approvals_forget(struct approvals *a, const void *owner)
+{
+	size_t n = 0, m = 0;
+	for (size_t i = 0; i < a->listener_count; i++)
+		if (a->listeners[i].owner != owner)
+			a->listeners[n++] = a->listeners[i];
+	for (size_t i = 0; i < a->recorder_count; i++)
+		if (a->recorders[i].owner != owner)
+			a->recorders[m++] = a->recorders[i];
+	a->listener_count = n;
+	a->recorder_count = m;
 }
 
 const struct policy *approvals_policy(struct approvals *a, const char *name)
@@ -136,7 +178,7 @@ static void supersede(struct approvals *a, const struct rollout *r)
 		if (q->over || text_eq(q->revision, r->revision))
 			continue;
 		if (q->state == REQ_OPEN)
-			change_state(q, REQ_ON_NEW_REVISION, "rollcall", "a newer revision");
+			change_state(q, REQ_ON_NEW_REVISION, "a newer revision");
 		else
 			change_over(q);
 	}
@@ -189,8 +231,6 @@ static void open_request(struct approvals *a, const struct rollout *r, const str
 static enum gate_verdict verdict_of(const struct request *q)
 {
 	bool hold = q->policy && q->policy->hold_on_reject;
-	if (!q->stored)
-		return GATE_CLOSED;
 	switch (q->state) {
 	case REQ_APPROVED:
 		return GATE_OPEN;
@@ -213,7 +253,8 @@ static enum gate_verdict gate_ask(void *owner, const struct rollout *r, const st
 	supersede(a, r);
 	struct request *q = answering(a, r, g);
 	if (!q) {
-		open_request(a, r, g);
+		if (!a->stopped)
+			open_request(a, r, g);
 		return GATE_CLOSED;
 	}
 	free(a->by);
@@ -222,15 +263,31 @@ static enum gate_verdict gate_ask(void *owner, const struct rollout *r, const st
 	return verdict_of(q);
 }
 
+static void leave(struct request *q)
+{
+	if (q->over)
+		return;
+	if (q->state == REQ_OPEN)
+		change_state(q, REQ_ON_GONE, "the rollout has ended");
+	change_over(q);
+}
+
 static void gate_left(void *owner, const struct rollout *r)
 {
-	struct approvals *a = owner;
-	for (struct request *q = request_first(a, r->uid); q; q = q->next) {
-		if (q->over)
+	for (struct request *q = request_first(owner, r->uid); q; q = q->next)
+		leave(q);
+}
+
+void approvals_reconcile(struct approvals *a, enum rollout_life (*life)(void *owner, const char *uid), void *owner)
+{
+	struct request *q, *next;
+	HASH_ITER (hh, a->by_id, q, next) {
+		if (q->over && q->state != REQ_OPEN)
 			continue;
-		if (q->state == REQ_OPEN)
-			change_state(q, REQ_ON_GONE, "rollcall", "the rollout has ended");
-		change_over(q);
+		enum rollout_life now = life(owner, q->uid);
+		/* One that is open and not yet seen in the status will be asked for by the next tick. */
+		if (now == ROLLOUT_GONE || (now == ROLLOUT_AT_REST && q->state != REQ_OPEN))
+			leave(q);
 	}
 }
 
@@ -244,7 +301,7 @@ struct gatekeeper approvals_gatekeeper(struct approvals *a)
 const struct approval *approvals_find(struct approvals *a, const char *id, struct arena *arena)
 {
 	const struct request *q = request_find(a, id);
-	return q ? request_value(q, arena) : NULL;
+	return q && q->stored ? request_value(q, arena) : NULL;
 }
 
 static int by_time(const void *x, const void *y)
@@ -255,6 +312,8 @@ static int by_time(const void *x, const void *y)
 
 static bool wanted(const struct request *q, const char *uid, const char *revision)
 {
+	if (!q->stored)
+		return false;
 	if (!uid)
 		return q->state == REQ_OPEN;
 	return text_eq(q->uid, uid) && (text_empty(revision) || text_eq(q->revision, revision)) && !q->over;
@@ -280,12 +339,23 @@ const struct approval *const *approvals_of(struct approvals *a, const char *uid,
 const struct approval *approvals_open_of(struct approvals *a, const char *uid, struct arena *arena)
 {
 	for (const struct request *q = request_first(a, uid); q; q = q->next)
-		if (q->state == REQ_OPEN)
+		if (q->state == REQ_OPEN && q->stored)
 			return request_value(q, arena);
 	return NULL;
 }
 
 /* ---- votes ---- */
+
+static const char *const *copy_list(struct arena *a, const char *const *list)
+{
+	size_t n = 0;
+	while (list && list[n])
+		n++;
+	const char **copy = arena_alloc(a, n + 1, sizeof *copy);
+	for (size_t i = 0; copy && i < n; i++)
+		copy[i] = arena_strdup(a, list[i]);
+	return copy;
+}
 
 static bool copy_call(struct vote_call *v, const struct vote_ask *q)
 {
@@ -312,31 +382,34 @@ static bool copy_call(struct vote_call *v, const struct vote_ask *q)
 		if (!*texts[i].to)
 			return false;
 	}
-	size_t n = 0;
-	while (q->person.groups && q->person.groups[n])
-		n++;
-	const char **groups = arena_alloc(a, n + 1, sizeof *groups);
-	for (size_t i = 0; groups && i < n; i++)
-		groups[i] = arena_strdup(a, q->person.groups[i]);
-	v->vote.person.groups = groups;
-	return groups != NULL;
+	v->vote.person.groups = copy_list(a, q->person.groups);
+	v->vote.person.identities = copy_list(a, q->person.identities);
+	return v->vote.person.groups && v->vote.person.identities;
 }
+
+/* In memory: enough of an id that is not one of ours to find it in the audit. */
+enum { REQUEST_ID_SHOWN = 80 };
 
 void approvals_vote(struct approvals *a, const struct vote_ask *ask, vote_done *done, void *owner)
 {
-	struct request *q = request_find(a, ask->request_id);
-	struct vote_call *v = q ? calloc(1, sizeof *v) : NULL;
+	struct vote_call *v = calloc(1, sizeof *v);
 	struct arena *arena = v ? arena_create(1 << 20) : NULL;
 	if (!arena) {
 		free(v);
-		done(owner, q ? RC_EXHAUSTED : RC_NOT_FOUND,
-		     q ? "no memory for this now, try again" : "there is no such request any more");
+		done(owner, RC_EXHAUSTED, "no memory for this now, try again");
 		return;
 	}
-	*v = (struct vote_call){ .arena = arena, .done = done, .owner = owner, .request = q };
+	*v = (struct vote_call){ .approvals = a, .arena = arena, .done = done, .owner = owner };
+	DL_APPEND2(a->calls, v, before, after);
+	v->request = request_find(a, ask->request_id);
+	v->request_id = arena_strndup(arena, ask->request_id, REQUEST_ID_SHOWN);
 	v->vote.at = a->o.clock->wall(a->o.clock);
-	if (copy_call(v, ask))
-		vote_try(v);
-	else
+	if (!v->request_id || !copy_call(v, ask))
 		vote_answer(v, RC_EXHAUSTED, "no memory for this now, try again");
+	else if (a->stopped)
+		vote_answer(v, RC_UNREACHABLE, "%s", STOPPING);
+	else if (!v->request)
+		vote_refuse(v, RC_NOT_FOUND, "there is no such request any more");
+	else
+		vote_try(v);
 }

@@ -51,15 +51,25 @@ struct approvals_options {
 extern const struct store_migration approvals_migrations[]; /* ends with a NULL room; includes audit's */
 /* Loads what was open or decided for revisions that still matter. */
 MUST_CHECK enum result approvals_create(const struct approvals_options *o, struct approvals **ret, struct error *e);
+/* Nothing is written any more, the engine is told nothing, who waits is told to come back: before store_close. */
+void approvals_stop(struct approvals *a);
+/* Once the store has closed. Votes that are still unanswered are answered now. */
 void approvals_destroy(struct approvals *a);
 void approvals_set_engine(struct approvals *a, struct engine *g);
+/* Other policies from now on, for open requests too (their deadlines stay); the old ones must outlive the approvals. */
+void approvals_set_policies(struct approvals *a, const struct policy *policies);
 void approvals_listen(struct approvals *a, approval_listener *cb, void *owner);
+/* Listeners and recorders of this owner hear nothing any more. */
+void approvals_forget(struct approvals *a, const void *owner);
 /* Called while the transaction of a change is being built, with the state that it leads to: what is put into tx (outbox
  * rows) commits together with the vote and its audit row, or not at all. */
 typedef void approval_recorder(void *owner, struct store_tx *tx, enum approval_news news, const struct approval *after);
 void approvals_record(struct approvals *a, approval_recorder *cb, void *owner);
 /* The seam of the engine: owner is the approvals. */
 struct gatekeeper approvals_gatekeeper(struct approvals *a);
+/* What ended while nobody looked: a process may die between the end of a rollout and its record. Once, at start. */
+enum rollout_life { ROLLOUT_ACTIVE, ROLLOUT_AT_REST, ROLLOUT_GONE };
+void approvals_reconcile(struct approvals *a, enum rollout_life (*life)(void *owner, const char *uid), void *owner);
 
 /* NULL: unknown. Values live in the arena. */
 const struct approval *approvals_find(struct approvals *a, const char *id, struct arena *arena);

@@ -39,6 +39,13 @@ static enum result row_hash(const char *previous, int64_t seq, int64_t at, const
 	return r;
 }
 
+static enum result failed(sqlite3 *db, int rc, struct error *e)
+{
+	int kind = rc & 0xff;
+	bool full = kind == SQLITE_FULL || kind == SQLITE_IOERR || kind == SQLITE_READONLY || kind == SQLITE_NOMEM;
+	return error_set(e, full ? RC_EXHAUSTED : RC_INVALID, "audit: %s", sqlite3_errmsg(db));
+}
+
 static enum result read_head(sqlite3 *db, int64_t *seq, char hash[SHA256_HEX], struct error *e)
 {
 	sqlite3_stmt *st = NULL;
@@ -46,12 +53,14 @@ static enum result read_head(sqlite3 *db, int64_t *seq, char hash[SHA256_HEX], s
 	hash[0] = '\0';
 	if (sqlite3_prepare_v2(db, "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1", -1, &st, NULL) != SQLITE_OK)
 		return error_set(e, RC_INVALID, "audit: %s", sqlite3_errmsg(db));
-	if (sqlite3_step(st) == SQLITE_ROW) {
+	int rc = sqlite3_step(st);
+	if (rc == SQLITE_ROW) {
+		const char *head = (const char *)sqlite3_column_text(st, 1);
 		*seq = sqlite3_column_int64(st, 0);
-		(void)snprintf(hash, SHA256_HEX, "%s", (const char *)sqlite3_column_text(st, 1));
+		(void)snprintf(hash, SHA256_HEX, "%s", head ? head : "");
 	}
 	sqlite3_finalize(st);
-	return RC_OK;
+	return rc == SQLITE_ROW || rc == SQLITE_DONE ? RC_OK : failed(db, rc, e);
 }
 
 static enum result insert(sqlite3 *db, int64_t seq, const struct pending *p, const char *hash, struct error *e)
@@ -71,10 +80,7 @@ static enum result insert(sqlite3 *db, int64_t seq, const struct pending *p, con
 		rc = sqlite3_step(st);
 	}
 	sqlite3_finalize(st);
-	if (rc == SQLITE_DONE)
-		return RC_OK;
-	bool full = rc == SQLITE_FULL || rc == SQLITE_IOERR || rc == SQLITE_READONLY;
-	return error_set(e, full ? RC_EXHAUSTED : RC_INVALID, "audit: %s", sqlite3_errmsg(db));
+	return rc == SQLITE_DONE ? RC_OK : failed(db, rc, e);
 }
 
 /* On the writer thread: nobody can come between reading the head and adding to it. */
@@ -118,9 +124,12 @@ void audit_append(struct store_tx *tx, struct wall_ms at, const struct audit_row
 static enum result check_row(sqlite3_stmt *st, int64_t expected, char previous[SHA256_HEX], struct error *e)
 {
 	const char *fields[FIELDS - 1];
+	bool whole = true;
 	for (int i = 0; i < FIELDS - 1; i++) {
 		fields[i] = (const char *)sqlite3_column_text(st, 2 + i);
 		fields[i] = fields[i] ? fields[i] : "";
+		/* A NUL inside would hide what follows it from the hash. */
+		whole = whole && strlen(fields[i]) == (size_t)sqlite3_column_bytes(st, 2 + i);
 	}
 	int64_t seq = sqlite3_column_int64(st, 0);
 	if (seq != expected)
@@ -128,7 +137,7 @@ static enum result check_row(sqlite3_stmt *st, int64_t expected, char previous[S
 	char hash[SHA256_HEX];
 	enum result r = row_hash(previous, seq, sqlite3_column_int64(st, 1), fields, hash, e);
 	const char *stored = (const char *)sqlite3_column_text(st, 10);
-	if (r == RC_OK && (!stored || strcmp(stored, hash) != 0))
+	if (r == RC_OK && (!whole || !stored || strcmp(stored, hash) != 0))
 		r = error_set(e, RC_INVALID, "audit row %lld was changed after it was written", (long long)seq);
 	if (r == RC_OK)
 		(void)snprintf(previous, SHA256_HEX, "%s", hash);
@@ -148,8 +157,12 @@ enum result audit_verify(const char *database, int64_t *ret_rows, struct error *
 			       " FROM audit ORDER BY seq",
 			       -1, &st, NULL) != SQLITE_OK)
 		r = error_set(e, RC_INVALID, "%s: %s", database, db ? sqlite3_errmsg(db) : "no memory");
-	while (r == RC_OK && sqlite3_step(st) == SQLITE_ROW)
+	int step = SQLITE_DONE;
+	while (r == RC_OK && (step = sqlite3_step(st)) == SQLITE_ROW)
 		r = check_row(st, ++rows, previous, e);
+	if (r == RC_OK && step != SQLITE_DONE)
+		r = error_set(e, RC_INVALID, "%s: cannot read after audit row %lld: %s", database, (long long)rows,
+			      sqlite3_errmsg(db));
 	sqlite3_finalize(st);
 	sqlite3_close(db);
 	if (r == RC_OK)

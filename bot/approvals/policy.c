@@ -65,13 +65,18 @@ enum result policy_allows(const struct policy *p, const struct person *who, enum
 			 *may ? "these may: " : "nobody may", may);
 }
 
-/* The author by mapped user, or by identity as written. */
+/* The author by mapped user, or by any of the person's identities. */
 static bool caused_it(const struct person *who, const char *requested_by)
 {
 	if (text_empty(requested_by))
 		return false;
+	if (text_starts(requested_by, "user:"))
+		requested_by += strlen("user:");
 	if (!text_empty(who->user) && text_eq(who->user, requested_by))
 		return true;
+	for (const char *const *i = who->identities; i && *i; i++)
+		if (text_eq(*i, requested_by))
+			return true;
 	size_t n = strlen(who->platform);
 	return strncmp(requested_by, who->platform, n) == 0 && requested_by[n] == ':' &&
 	       text_eq(requested_by + n + 1, who->id);
@@ -93,12 +98,9 @@ enum result policy_admits(const struct policy *p, const struct person *who, enum
 	return RC_OK;
 }
 
-bool person_same(const struct person *a, const struct person *b)
+const char *person_actor(const struct person *p)
 {
-	if (!text_empty(a->user) || !text_empty(b->user))
-		return text_eq(a->user, b->user);
-	return text_eq(a->platform, b->platform) && text_eq(a->team ? a->team : "", b->team ? b->team : "") &&
-	       text_eq(a->id, b->id);
+	return !text_empty(p->user) ? p->user : !text_empty(p->name) ? p->name : p->id;
 }
 
 /* One platform identity, whoever it is mapped to: for policies that count a person once a platform. */
@@ -106,6 +108,12 @@ static bool identity_same(const struct person *a, const struct person *b)
 {
 	return text_eq(a->platform, b->platform) && text_eq(a->team ? a->team : "", b->team ? b->team : "") &&
 	       text_eq(a->id, b->id);
+}
+
+/* The identity counts too: a mapping that was added between two votes does not make two people of one. */
+bool person_same(const struct person *a, const struct person *b)
+{
+	return (!text_empty(a->user) && text_eq(a->user, b->user)) || identity_same(a, b);
 }
 
 static bool replaced(const struct policy *p, const struct vote *votes, size_t count, size_t i)

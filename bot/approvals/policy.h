@@ -17,6 +17,8 @@ struct person {
 	const char *name;     /* for display only */
 	const char *user;     /* the rollcall user this is mapped to; "" */
 	const char *const
+		*identities; /* all identities of that user: nobody approves their own revision by another door; NULL */
+	const char *const
 		*groups; /* of rollcall and of the platform ("sre", "slack:S012"), NULL-terminated; NULL: none */
 	bool in_channel; /* acts in a channel where the card stands: for anyone-in-channel */
 };
@@ -62,7 +64,9 @@ MUST_CHECK enum result policy_allows(const struct policy *p, const struct person
 /* May this vote be cast: right, self approval (requested_by as user or platform id), reason. */
 MUST_CHECK enum result policy_admits(const struct policy *p, const struct person *who, enum vote_verb verb,
 				     const char *reason, const char *requested_by, struct error *e);
-/* Same human: by mapped user, else by platform, team and id. */
+/* Who it is in records: the user, else the name, else the id. */
+const char *person_actor(const struct person *p);
+/* Same human: the same mapped user, or the same platform, team and id, whoever it is mapped to. */
 bool person_same(const struct person *a, const struct person *b);
 struct tally {
 	int approvals, rejections;

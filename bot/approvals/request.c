@@ -46,7 +46,7 @@ static void vote_finish(struct vote *v)
 	free((char *)v->via);
 }
 
-bool request_add_vote(struct request *q, const struct vote *v)
+bool request_hold_vote(struct request *q, const struct vote *v)
 {
 	struct vote *more = reallocarray(q->votes, q->vote_count + 1, sizeof *more);
 	if (!more)
@@ -67,14 +67,18 @@ bool request_add_vote(struct request *q, const struct vote *v)
 		vote_finish(&copy);
 		return false;
 	}
-	q->votes[q->vote_count++] = copy;
+	q->votes[q->vote_count] = copy;
 	return true;
 }
 
-void request_drop_vote(struct request *q)
+void request_count_vote(struct request *q)
 {
-	if (q->vote_count)
-		vote_finish(&q->votes[--q->vote_count]);
+	q->vote_count++;
+}
+
+void request_forget_vote(struct request *q)
+{
+	vote_finish(&q->votes[q->vote_count]);
 }
 
 struct request *request_find(const struct approvals *a, const char *id)
@@ -151,14 +155,26 @@ void request_destroy(struct request *q)
 		return;
 	timer_stop(&q->deadline);
 	unlink_request(q);
-	while (q->vote_count)
-		request_drop_vote(q);
+	for (size_t i = 0; i < q->vote_count; i++)
+		vote_finish(&q->votes[i]);
 	char *const owned[] = { q->id,          q->cluster,      q->ns,        q->name,      q->uid,        q->revision,
 				q->policy_name, q->requested_by, q->old_image, q->new_image, q->decided_by, q->reason };
 	for (size_t i = 0; i < sizeof owned / sizeof *owned; i++)
 		free(owned[i]);
 	free(q->votes);
 	free(q);
+}
+
+/* The table's order is that of creation. */
+void requests_trim(struct approvals *a)
+{
+	struct request *q, *next;
+	HASH_ITER (hh, a->by_id, q, next) {
+		if (HASH_COUNT(a->by_id) <= REQUESTS_KEPT)
+			return;
+		if (q->over && q->state != REQ_OPEN && !q->busy && !q->waiting && !q->over_writes && !q->over_owed)
+			request_destroy(q);
+	}
 }
 
 /* ---- values ---- */

@@ -28,9 +28,18 @@ const struct store_migration approvals_migrations[] = {
 	  "CREATE INDEX audit_object ON audit (object, seq);"
 	  "CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'the audit is "
 	  "append-only'); END;"
+	  /* INSERT OR REPLACE removes rows without asking the trigger below. */
+	  "CREATE TRIGGER audit_no_replace BEFORE INSERT ON audit WHEN EXISTS (SELECT 1 FROM audit WHERE seq >= "
+	  "NEW.seq)"
+	  " BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;"
 	  "CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'the audit is "
 	  "append-only'); END;" },
 	{ NULL, 0, NULL },
+};
+
+struct loading {
+	struct approvals *approvals;
+	bool no_memory;
 };
 
 static char *column(sqlite3_stmt *st, int i)
@@ -41,11 +50,17 @@ static char *column(sqlite3_stmt *st, int i)
 
 static bool load_request(void *owner, sqlite3_stmt *st)
 {
-	struct approvals *a = owner;
+	struct loading *l = owner;
+	struct approvals *a = l->approvals;
 	const char *id = (const char *)sqlite3_column_text(st, 0), *uid = (const char *)sqlite3_column_text(st, 4);
+	int state = sqlite3_column_int(st, 9);
+	if (state < 0 || state >= REQ_STATE_COUNT)
+		return true; /* written by a program that knew other states */
 	struct request *q = id && uid ? request_create(a, id, uid) : NULL;
-	if (!q)
+	if (!q) {
+		l->no_memory = true;
 		return false;
+	}
 	q->cluster = column(st, 1);
 	q->ns = column(st, 2);
 	q->name = column(st, 3);
@@ -54,7 +69,7 @@ static bool load_request(void *owner, sqlite3_stmt *st)
 		q->over = true; /* written by a program that knew other gates */
 	q->step = sqlite3_column_int(st, 7);
 	q->weight = sqlite3_column_int(st, 8);
-	q->state = (enum req_state)sqlite3_column_int(st, 9);
+	q->state = (enum req_state)state;
 	q->over = q->over || sqlite3_column_int(st, 10) != 0;
 	q->policy_name = column(st, 11);
 	q->policy = approvals_policy(a, q->policy_name ? q->policy_name : "");
@@ -67,12 +82,16 @@ static bool load_request(void *owner, sqlite3_stmt *st)
 	q->decided_by = column(st, 18);
 	q->reason = column(st, 19);
 	q->stored = true;
-	return true;
+	l->no_memory = !q->cluster || !q->ns || !q->name || !q->revision || !q->policy_name || !q->requested_by ||
+		       !q->old_image || !q->new_image || !q->decided_by || !q->reason;
+	return !l->no_memory;
 }
 
 static bool load_vote(void *owner, sqlite3_stmt *st)
 {
-	struct request *q = request_find(owner, (const char *)sqlite3_column_text(st, 0));
+	struct loading *l = owner;
+	const char *id = (const char *)sqlite3_column_text(st, 0);
+	struct request *q = id ? request_find(l->approvals, id) : NULL;
 	if (!q)
 		return true;
 	struct vote v = { .person = { .platform = (const char *)sqlite3_column_text(st, 1),
@@ -84,7 +103,10 @@ static bool load_vote(void *owner, sqlite3_stmt *st)
 			  .reason = (const char *)sqlite3_column_text(st, 7),
 			  .at = { sqlite3_column_int64(st, 8) },
 			  .via = (const char *)sqlite3_column_text(st, 9) };
-	return request_add_vote(q, &v);
+	l->no_memory = !request_hold_vote(q, &v);
+	if (!l->no_memory)
+		request_count_vote(q);
+	return !l->no_memory;
 }
 
 /* What is open, decided for a rollout that goes on, or young enough that somebody may still press its buttons. */
@@ -92,18 +114,20 @@ static bool load_vote(void *owner, sqlite3_stmt *st)
 
 enum result requests_load(struct approvals *a, struct error *e)
 {
+	struct loading l = { .approvals = a };
 	enum result r =
 		store_load(a->o.store,
 			   "SELECT id, cluster, ns, name, uid, revision, type, step, weight, state, over, policy,"
 			   " requested_by, old_image, new_image, opened_at, decided_at, deadline_at, decided_by,"
 			   " reason FROM approvals WHERE " RECENT " ORDER BY opened_at",
-			   load_request, a, e);
-	if (r != RC_OK)
-		return r;
-	return store_load(a->o.store,
-			  "SELECT request, platform, team, person, name, user, verb, reason, at, via FROM votes"
-			  " WHERE request IN (SELECT id FROM approvals WHERE " RECENT ") ORDER BY id",
-			  load_vote, a, e);
+			   load_request, &l, e);
+	if (r == RC_OK && !l.no_memory)
+		r = store_load(a->o.store,
+			       "SELECT request, platform, team, person, name, user, verb, reason, at, via FROM votes"
+			       " WHERE request IN (SELECT id FROM approvals WHERE " RECENT ") ORDER BY id",
+			       load_vote, &l, e);
+	/* Half of what was decided is not what was decided. */
+	return r == RC_OK && l.no_memory ? error_set(e, RC_EXHAUSTED, "no memory for the requests on disk") : r;
 }
 
 void requests_insert(struct store_tx *tx, const struct request *q)

@@ -2,16 +2,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <utlist.h>
+
 #include "base/text.h"
 #include "bot/approvals/audit.h"
 #include "bot/approvals/request.h"
 
-static void answered(void *owner)
+static void call_over(struct vote_call *v)
 {
-	struct vote_call *v = owner;
+	DL_DELETE2(v->approvals->calls, v, before, after);
+	loop_defer_cancel(&v->soon);
 	v->done(v->owner, v->r, v->text);
 	arena_destroy(v->arena);
 	free(v);
+}
+
+static void answered(void *owner)
+{
+	call_over(owner);
 }
 
 /* Later, never from inside the call that asked. */
@@ -22,7 +30,13 @@ void vote_answer(struct vote_call *v, enum result r, const char *fmt, ...)
 	(void)vsnprintf(v->text, sizeof v->text, fmt, ap);
 	va_end(ap);
 	v->r = r;
-	loop_defer(v->request->owner->o.loop, &v->soon, answered, v);
+	loop_defer(v->approvals->o.loop, &v->soon, answered, v);
+}
+
+void votes_answer_all(struct approvals *a)
+{
+	while (a->calls)
+		call_over(a->calls);
 }
 
 static void refusal_stored(void *owner, enum result r, const struct error *why)
@@ -30,15 +44,20 @@ static void refusal_stored(void *owner, enum result r, const struct error *why)
 	(void)r;
 	(void)why;
 	struct vote_call *v = owner;
-	vote_answer(v, v->r, "%s", v->text);
+	v->approvals->flying--;
+	loop_defer(v->approvals->o.loop, &v->soon, answered, v);
 }
 
 /* Refusals are on record too. */
-static void refuse(struct vote_call *v, enum result r, const char *text)
+void vote_refuse(struct vote_call *v, enum result r, const char *text)
 {
 	const struct request *q = v->request;
 	const struct person *p = &v->vote.person;
-	struct approvals *a = q->owner;
+	struct approvals *a = v->approvals;
+	if (a->stopped) {
+		vote_answer(v, r, "%s", text);
+		return;
+	}
 	(void)snprintf(v->text, sizeof v->text, "%s", text);
 	v->r = r;
 	struct store_tx *tx = store_begin(a->o.store);
@@ -46,27 +65,80 @@ static void refuse(struct vote_call *v, enum result r, const char *text)
 				 .identity = arena_printf(v->arena, "%s:%s%s%s", p->platform, p->team,
 							  text_empty(p->team) ? "" : "/", p->id),
 				 .action = v->vote.verb == VOTE_APPROVE ? "vote.approve" : "vote.reject",
-				 .object = arena_printf(v->arena, "%s/%s/%s", q->cluster, q->ns, q->name),
-				 .request = q->id,
+				 .object = q ? arena_printf(v->arena, "%s/%s/%s", q->cluster, q->ns, q->name) : "",
+				 .request = v->request_id,
 				 .outcome = "refused",
 				 .reason = v->text,
 				 .detail = "" };
 	audit_append(tx, v->vote.at, &row);
+	a->flying++;
 	store_submit(tx, refusal_stored, v);
 }
 
 static void refuse_decided(struct vote_call *v)
 {
 	const struct request *q = v->request;
-	char at[32], text[256];
+	char at[32], text[512];
 	wall_print(q->decided_at, at);
 	if (q->state == REQ_SUPERSEDED)
-		(void)snprintf(text, sizeof text, "superseded: a newer revision replaced %s; its own card asks again",
-			       q->revision);
+		(void)snprintf(text, sizeof text,
+			       "superseded: a newer revision replaced %.80s; its own card asks again", q->revision);
 	else
-		(void)snprintf(text, sizeof text, "already %s by %s at %s", req_state_name(q->state),
+		(void)snprintf(text, sizeof text, "already %s by %.200s at %s", req_state_name(q->state),
 			       text_empty(q->decided_by) ? "rollcall" : q->decided_by, at);
-	refuse(v, RC_CONFLICT, text);
+	vote_refuse(v, RC_CONFLICT, text);
+}
+
+/* One person alone must not make the request grow without end. */
+static bool voted_enough(const struct vote_call *v)
+{
+	const struct request *q = v->request;
+	int n = 0;
+	for (size_t i = 0; i < q->vote_count; i++)
+		n += person_same(&q->votes[i].person, &v->vote.person);
+	return n >= VOTES_OF_ONE_MAX;
+}
+
+static void join_queue(struct vote_call *v)
+{
+	struct request *q = v->request;
+	if (q->waiting_count >= VOTES_WAITING_MAX) {
+		vote_answer(v, RC_EXHAUSTED, "not counted: too many press at once, try again");
+		return;
+	}
+	if (q->waiting_end)
+		q->waiting_end->next = v;
+	else
+		q->waiting = v;
+	q->waiting_end = v;
+	q->waiting_count++;
+}
+
+static struct vote_call *leave_queue(struct request *q)
+{
+	struct vote_call *v = q->waiting;
+	if (!v)
+		return NULL;
+	q->waiting = v->next;
+	if (!q->waiting)
+		q->waiting_end = NULL;
+	q->waiting_count--;
+	v->next = NULL;
+	return v;
+}
+
+/* The deadline may have passed before its timer has said so. */
+static void judge_late(struct vote_call *v)
+{
+	struct request *q = v->request;
+	if (q->busy && !v->late) {
+		v->late = true;
+		join_queue(v);
+	} else if (q->state != REQ_OPEN) {
+		refuse_decided(v);
+	} else {
+		vote_refuse(v, RC_CONFLICT, "the time to decide is over");
+	}
 }
 
 void vote_try(struct vote_call *v)
@@ -74,24 +146,23 @@ void vote_try(struct vote_call *v)
 	struct request *q = v->request;
 	struct error e;
 	if (q->busy) {
-		struct vote_call **at = &q->waiting;
-		while (*at)
-			at = &(*at)->next;
-		*at = v;
-		return;
-	}
-	if (q->state != REQ_OPEN) {
+		join_queue(v);
+	} else if (q->state != REQ_OPEN) {
 		refuse_decided(v);
 	} else if (!text_empty(v->revision) && !text_eq(v->revision, q->revision)) {
-		refuse(v, RC_CONFLICT, "superseded: that button was about another revision");
+		vote_refuse(v, RC_CONFLICT, "superseded: that button was about another revision");
 	} else if (!q->policy) {
-		refuse(v, RC_REFUSED, "the policy of this gate is not configured any more");
+		vote_refuse(v, RC_REFUSED, "the policy of this gate is not configured any more");
 	} else if (policy_admits(q->policy, &v->vote.person, v->vote.verb, v->vote.reason, q->requested_by, &e) !=
 		   RC_OK) {
-		refuse(v, RC_REFUSED, e.text);
+		vote_refuse(v, RC_REFUSED, e.text);
+	} else if (voted_enough(v)) {
+		vote_refuse(v, RC_REFUSED, "you have changed your vote too often; your last one stands");
 	} else if (store_unwell(q->owner->o.store)) {
 		vote_answer(v, RC_EXHAUSTED,
 			    "not counted: decisions cannot be recorded now (disk); a rollback is possible");
+	} else if (request_is_late(q)) {
+		judge_late(v);
 	} else {
 		change_vote(q, v);
 	}
@@ -99,10 +170,13 @@ void vote_try(struct vote_call *v)
 
 void votes_resume(struct request *q)
 {
-	while (q->waiting && !q->busy) {
-		struct vote_call *v = q->waiting;
-		q->waiting = v->next;
-		v->next = NULL;
-		vote_try(v);
-	}
+	while (q->waiting && !q->busy)
+		vote_try(leave_queue(q));
+}
+
+void votes_turn_away(struct request *q, enum result r, const char *text)
+{
+	struct vote_call *v;
+	while ((v = leave_queue(q)))
+		vote_answer(v, r, "%s", text);
 }
