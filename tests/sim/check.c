@@ -58,6 +58,29 @@ static void check_traffic(struct sim *s)
 	s->phase_was = st->phase;
 }
 
+static bool asked_before_each_step(const struct sim *s)
+{
+	for (size_t i = 0; i < s->spec.analysis.hook_count; i++)
+		if (s->hooks[i].halt)
+			return true;
+	return s->spec.gates[HOOK_CONFIRM_STEP];
+}
+
+/* A weight goes up only when people have agreed to that step of that revision. */
+static void check_steps(struct sim *s)
+{
+	const struct canary_status *st = &s->world->canary.status;
+	int now = s->world->routes.canary, was = s->weight_was;
+	s->weight_was = now;
+	bool stepping = st->phase == PHASE_PROGRESSING && s->spec.analysis.iterations == 0;
+	if (now <= was || !stepping || !asked_before_each_step(s) || st->own.skip_rest)
+		return;
+	/* Killed before the status was written, the step is still to be counted. */
+	if (!sim_approved_step(s, st->own.revision, st->own.step) &&
+	    !sim_approved_step(s, st->own.revision, st->own.step + 1))
+		broke(s, "a step that nobody has agreed to");
+}
+
 /* What people read: a key always says the same, and says it once unless we were killed in between. */
 static void check_words(struct sim *s)
 {
@@ -97,6 +120,7 @@ void sim_check(struct sim *s)
 		return;
 	check_promotion(s);
 	check_traffic(s);
+	check_steps(s);
 	check_words(s);
 	check_counts(s);
 }

@@ -28,6 +28,15 @@ bool sim_approved(const struct sim *s, enum hook_type type, const char *revision
 	return false;
 }
 
+bool sim_approved_step(const struct sim *s, const char *revision, int step)
+{
+	for (size_t i = 0; i < s->vote_count; i++)
+		if (s->votes[i].type == HOOK_CONFIRM_STEP && s->votes[i].step == step && s->votes[i].decided &&
+		    s->votes[i].verdict == ANSWER_YES && text_eq(s->votes[i].revision, revision))
+			return true;
+	return false;
+}
+
 static void decide(struct sim *s, struct sim_vote *v)
 {
 	v->decided = true;

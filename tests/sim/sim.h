@@ -44,6 +44,7 @@ struct sim {
 	bool crashed;        /* since the beginning: a message may come twice */
 	const char *source_was;
 	enum phase phase_was;
+	int weight_was;
 	size_t crashes;
 	const char *broken;
 	char trace[TRACE_LINES][TRACE_WIDTH];
@@ -57,6 +58,7 @@ const char *sim_word(struct sim *s, const char *prefix);
 void sim_answer(void *owner, const struct question *q, struct answer *ret);
 void sim_people(struct sim *s); /* somebody may decide something */
 bool sim_approved(const struct sim *s, enum hook_type type, const char *revision);
+bool sim_approved_step(const struct sim *s, const char *revision, int step);
 void sim_request(struct sim *s, const char *verb);
 /* check.c */
 void sim_check(struct sim *s); /* after a tick */

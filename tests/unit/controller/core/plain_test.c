@@ -886,6 +886,114 @@ static void test_changed_while_copied(void **state)
 	scene_close(&s);
 }
 
+static void rollback_wanted(struct scene *s)
+{
+	s->world->canary.has_request = true;
+	s->world->canary.request = (struct request){ .id = "r1",
+						     .verb = "rollback",
+						     .by = "wei",
+						     .at = "",
+						     .revision = "",
+						     .reason = "bad latency",
+						     .weight = -1 };
+	s->world->person = true;
+}
+
+/* The way back needs somebody at its end. */
+static void test_no_rollback_to_a_primary_without_pods(void **state)
+{
+	(void)state;
+	struct scene s;
+	scene_init(&s);
+	s.c.analysis.step_weight = 100;
+	s.c.analysis.max_weight = 0;
+	scene_open(&s, "v1", 1);
+	bootstrap(&s);
+	start(&s, "v2");
+	tick(&s);
+	assert_int_equal(s.world->routes.canary, 100);
+	s.world->source.pods[0].ready_at = s.world->now.v + 30000;
+	rollback_wanted(&s);
+	woken(&s);
+	assert_int_equal(s.world->routes.canary, 100);
+	assert_int_equal(s.world->target.wanted, 1);
+	assert_heard(&s, "Halt podinfo.test traffic stays where it is, podinfo-primary.test has no available pod");
+	world_advance(s.world, 30000);
+	woken(&s); /* still wanted, now it can be done */
+	assert_phase(&s, PHASE_FAILED);
+	assert_int_equal(s.world->routes.canary, 0);
+	assert_string_equal(status_of(&s)->own.request.id, "r1");
+	scene_close(&s);
+}
+
+/* E60: what comes in the same moment as the end of a run is not taken for the failed revision. */
+static void test_a_revision_that_comes_with_the_rollback(void **state)
+{
+	(void)state;
+	struct scene s;
+	scene_init(&s);
+	scene_open(&s, "v1", 1);
+	bootstrap(&s);
+	start(&s, "v2");
+	tick(&s);
+	world_revise(s.world, "v3");
+	rollback_wanted(&s);
+	struct error e;
+	assert_int_equal(world_tick(s.world, false, NULL, &e), RC_OK);
+	assert_phase(&s, PHASE_FAILED);
+	assert_string_equal(status_of(&s)->last_applied_spec, "v2");
+	tick(&s);
+	assert_phase(&s, PHASE_PROGRESSING);
+	assert_string_equal(status_of(&s)->last_applied_spec, "v3");
+	scene_close(&s);
+}
+
+/* An approval of another revision opens nothing, even when it arrives as an answer. */
+static void test_a_late_answer_is_dropped(void **state)
+{
+	(void)state;
+	struct scene s;
+	scene_init(&s);
+	s.c.gates[HOOK_CONFIRM_ROLLOUT] = true;
+	scene_open(&s, "v1", 1);
+	s.gate_said[HOOK_CONFIRM_ROLLOUT].verdict = ANSWER_NO;
+	bootstrap(&s);
+	world_revise(s.world, "v2");
+	struct observed o;
+	struct decision d;
+	world_observe(s.world, &o);
+	assert_int_equal(step(&s.world->canary, &o, NULL, 0, s.world->tick, &d, &s.e), RC_OK);
+	assert_int_equal(d.kind, DECIDE_ASK);
+	struct answer late = { .asked = d.questions[0], .verdict = ANSWER_YES, .text = "", .by = "lin" };
+	late.asked.revision = "8bd4f9c5";
+	assert_int_equal(step(&s.world->canary, &o, &late, 1, s.world->tick, &d, &s.e), RC_OK);
+	assert_int_equal(d.kind, DECIDE_ASK);
+	late.asked.revision = d.questions[0].revision;
+	assert_int_equal(step(&s.world->canary, &o, &late, 1, s.world->tick, &d, &s.e), RC_OK);
+	assert_int_equal(d.kind, DECIDE_DO);
+	assert_int_equal(d.transition, TRANSITION_STARTED);
+	scene_close(&s);
+}
+
+static void test_a_newer_revision_is_asked_for_itself(void **state)
+{
+	(void)state;
+	struct scene s;
+	scene_init(&s);
+	s.c.gates[HOOK_CONFIRM_ROLLOUT] = true;
+	scene_open(&s, "v1", 1);
+	bootstrap(&s);
+	start(&s, "v2");
+	tick(&s);
+	s.gate_said[HOOK_CONFIRM_ROLLOUT].verdict = ANSWER_NO;
+	world_revise(s.world, "v3");
+	tick(&s);
+	assert_phase(&s, PHASE_WAITING);
+	assert_int_equal(s.world->routes.canary, 0);
+	assert_int_equal(s.world->target.wanted, 0);
+	scene_close(&s);
+}
+
 static void test_deletion_with_revert(void **state)
 {
 	(void)state;
@@ -957,6 +1065,10 @@ int main(void)
 		cmocka_unit_test(test_62_mirror_that_cannot_be),
 		cmocka_unit_test(test_63_foreign_hash),
 		cmocka_unit_test(test_changed_while_copied),
+		cmocka_unit_test(test_no_rollback_to_a_primary_without_pods),
+		cmocka_unit_test(test_a_revision_that_comes_with_the_rollback),
+		cmocka_unit_test(test_a_late_answer_is_dropped),
+		cmocka_unit_test(test_a_newer_revision_is_asked_for_itself),
 		cmocka_unit_test(test_deletion_with_revert),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
