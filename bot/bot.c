@@ -27,22 +27,32 @@ enum card_lang bot_lang(const struct bot *b, const char *channel)
 
 /* ---- routing ---- */
 
-static bool has_label(const char *labels, const char *wanted)
+static bool has_label(const char *labels, const char *wanted, size_t n)
 {
-	size_t n = strlen(wanted);
 	for (const char *p = labels; p && *p; p = strchr(p, ',')) {
 		p += *p == ',';
-		if (strncmp(p, wanted, n) == 0 && (p[n] == ',' || p[n] == '\0'))
+		if (strcspn(p, ",") == n && strncmp(p, wanted, n) == 0)
 			return true;
 	}
 	return false;
+}
+
+static bool has_labels(const char *labels, const char *wanted)
+{
+	for (const char *p = wanted; p && *p; p = strchr(p, ',')) {
+		p += strspn(p, ", ");
+		size_t n = strcspn(p, ", ");
+		if (n && !has_label(labels, p, n))
+			return false;
+	}
+	return true;
 }
 
 static bool fits(const struct bot_route *route, const struct rollout *r)
 {
 	if (!text_empty(route->ns) && fnmatch(route->ns, r->ns, 0) != 0)
 		return false;
-	return text_empty(route->labels) || has_label(r->labels, route->labels);
+	return has_labels(r->labels, route->labels);
 }
 
 static const char *const *split_channels(const char *list, struct arena *a)
@@ -93,6 +103,7 @@ void bot_recognise(const struct bot *b, struct person *who, struct arena *a)
 		    (has_identity(u, identity) || (text_eq(who->user, u->name) && !text_empty(who->user)))) {
 			who->user = u->name;
 			who->groups = u->groups;
+			who->identities = u->identities;
 			return;
 		}
 	if (!who->user)
@@ -101,31 +112,38 @@ void bot_recognise(const struct bot *b, struct person *who, struct arena *a)
 
 /* ---- names ---- */
 
-static bool named(const struct rollout *r, const char *name)
+/* "CLUSTER/NS/NAME" or "NS/NAME" */
+static const struct rollout *find_whole(struct bot *b, const char *name, struct arena *a)
 {
-	const char *slash = strchr(name, '/');
-	if (!slash)
-		return text_eq(r->name, name);
-	const char *second = strchr(slash + 1, '/');
+	const char *slash = strchr(name, '/'), *second = strchr(slash + 1, '/');
+	const char *cluster = second ? arena_strndup(a, name, (size_t)(slash - name)) : NULL;
 	if (second) {
-		size_t n = (size_t)(slash - name);
-		if (strlen(r->cluster) != n || strncmp(r->cluster, name, n) != 0)
-			return false;
 		name = slash + 1;
 		slash = second;
 	}
-	size_t n = (size_t)(slash - name);
-	return strlen(r->ns) == n && strncmp(r->ns, name, n) == 0 && text_eq(r->name, slash + 1);
+	const char *ns = arena_strndup(a, name, (size_t)(slash - name));
+	const struct rollout *r = ns ? engine_find(b->o.engine, ns, slash + 1, a) : NULL;
+	return r && (!second || text_eq(r->cluster, cluster)) ? r : NULL;
 }
 
 const struct rollout *const *bot_find(struct bot *b, const char *name, struct arena *a, size_t *ret_count)
 {
 	size_t all = 0, n = 0;
-	const struct rollout *const *list = engine_list(b->o.engine, NULL, a, &all);
+	*ret_count = 0;
+	if (strchr(name, '/')) {
+		const struct rollout **one = arena_alloc(a, 2, sizeof *one);
+		if (one)
+			*one = find_whole(b, name, a);
+		*ret_count = one && *one;
+		return one;
+	}
+	/* All of them may be many; only those that are meant are kept. */
+	CLEANUP(arena_destroy_p) struct arena *scratch = arena_create(BOT_LIST_BYTES);
+	const struct rollout *const *list = scratch ? engine_list(b->o.engine, NULL, scratch, &all) : NULL;
 	const struct rollout **found = arena_alloc(a, all + 1, sizeof *found);
 	for (size_t i = 0; found && i < all; i++)
-		if (named(list[i], name))
-			found[n++] = list[i];
+		if (text_eq(list[i]->name, name) && (found[n] = engine_find(b->o.engine, list[i]->ns, name, a)))
+			n++;
 	*ret_count = n;
 	return found;
 }
@@ -135,7 +153,7 @@ const struct rollout *const *bot_find(struct bot *b, const char *name, struct ar
 static void heard_early(void *owner, const struct interaction *in)
 {
 	struct bot **slot = owner;
-	if (*slot)
+	if (*slot && !(*slot)->stopping)
 		ears_heard(*slot, in);
 	else
 		in->responder->say(in->responder, "not ready yet, try again in a moment", false);
@@ -165,28 +183,66 @@ enum result bot_create(const struct bot_options *o, struct bot **ret, struct err
 	return RC_OK;
 }
 
+void bot_set_people(struct bot *b, const struct directory_user *users, const struct bot_route *routes,
+		    const struct bot_channel_lang *langs, enum card_lang lang)
+{
+	b->o.users = users;
+	b->o.routes = routes;
+	b->o.langs = langs;
+	b->o.lang = lang;
+}
+
+void bot_stop(struct bot *b)
+{
+	if (b->stopping)
+		return;
+	b->stopping = true;
+	approvals_forget(b->o.approvals, b);
+	outbox_stop(b->o.outbox);
+	approvals_stop(b->o.approvals);
+	speak_forget(b);
+	calls_cancel(b);
+}
+
 void bot_destroy(struct bot *b)
 {
 	if (!b)
 		return;
-	calls_cancel(b);
-	speak_forget(b);
-	free(b);
+	bot_stop(b);
+	calls_forget(b);
+	b->destroyed = true;
+	if (!b->flying)
+		free(b);
+}
+
+static enum rollout_life life_of(void *owner, const char *uid)
+{
+	struct bot *b = owner;
+	CLEANUP(arena_destroy_p) struct arena *a = arena_create(BOT_ARENA_BYTES);
+	const struct rollout *r = a ? engine_find_uid(b->o.engine, uid, a) : NULL;
+	return !a || (r && r->active) ? ROLLOUT_ACTIVE : r ? ROLLOUT_AT_REST : ROLLOUT_GONE;
+}
+
+/* A card that says "progressing" for ever is a lie: what changed after its card was sent is told. */
+static bool is_stale(struct bot *b, const struct rollout *r, struct arena *a)
+{
+	const char *subject = arena_printf(a, "%s/%s", r->uid, r->revision);
+	for (const char *const *c = bot_channels(b, r, a); subject && *c; c++) {
+		int64_t at = outbox_card_at(b->o.outbox, *c, subject);
+		if (at && (!r->changed_at.v || r->changed_at.v / 1000 >= at / 1000))
+			return true;
+	}
+	return false;
 }
 
 void bot_start(struct bot *b)
 {
-	struct arena *a = arena_create(BOT_ARENA_BYTES * 8);
+	CLEANUP(arena_destroy_p) struct arena *a = arena_create(BOT_LIST_BYTES);
 	size_t n = 0;
+	if (engine_synced(b->o.engine))
+		approvals_reconcile(b->o.approvals, life_of, b);
 	const struct rollout *const *list = a ? engine_list(b->o.engine, NULL, a, &n) : NULL;
-	for (size_t i = 0; list && i < n; i++) {
-		/* A card that says "progressing" for ever is a lie: what ended while we were away is told as well. */
-		const char *subject = arena_printf(a, "%s/%s", list[i]->uid, list[i]->revision);
-		bool posted = false;
-		for (const char *const *c = bot_channels(b, list[i], a); subject && *c; c++)
-			posted = posted || *outbox_message_id(b->o.outbox, *c, subject);
-		if (list[i]->active || posted)
-			speak_rollout(b, list[i], true);
-	}
-	arena_destroy(a);
+	for (size_t i = 0; list && i < n; i++)
+		if (list[i]->active || is_stale(b, list[i], a))
+			speak_now(b, list[i]);
 }

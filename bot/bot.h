@@ -41,7 +41,14 @@ struct bot_options {
 	const char *public_url, *console_url; /* "" none */
 };
 MUST_CHECK enum result bot_create(const struct bot_options *o, struct bot **ret, struct error *e);
+/* Hears and says nothing any more, and stops approvals and outbox; who waits for an answer gets one now. First thing at
+ * the end: then the engine is destroyed, then the store closes, then the rest is destroyed. */
+void bot_stop(struct bot *b);
+/* After the engine, which has the bot as a listener; before or after the store has closed. */
 void bot_destroy(struct bot *b);
+/* Other people and routes from now on, ended as in bot_options; the old ones must outlive the bot. */
+void bot_set_people(struct bot *b, const struct directory_user *users, const struct bot_route *routes,
+		    const struct bot_channel_lang *langs, enum card_lang lang);
 /* Brings every card up to date with what is; called once the engine's cache is full. */
 void bot_start(struct bot *b);
 /* The ears that channels are created with; owner is *slot, which bot_create fills: channels come first. */
@@ -65,7 +72,7 @@ void bot_do(struct bot *b, const struct bot_ask *ask, bot_answer *done, void *ow
 /* A line as typed in a chat or shell ("promote podinfo-default"); answers with text for the person. */
 void bot_command(struct bot *b, const struct person *who, const char *channel, const char *thread_id,
 		 const char *event_id, const char *line, bot_answer *done, void *owner);
-/* Fills user and groups of a person from the directory; strings of the directory. */
+/* Fills user, identities and groups of a person from the directory; strings of the directory. */
 void bot_recognise(const struct bot *b, struct person *who, struct arena *a);
 /* Find rollouts by a name as people write it. *ret_count 0: none; more than 1: ambiguous. */
 const struct rollout *const *bot_find(struct bot *b, const char *name, struct arena *a, size_t *ret_count);

@@ -19,19 +19,31 @@ struct bot_call {
 	struct deferred soon;
 	enum result r;
 	const char *text;
-	int flying; /* answers that somebody still owes us */
-	bool cancelled;
+	enum { WAITS_FOR_NOBODY, WAITS_FOR_GROUPS, WAITS_FOR_VOTE, WAITS_FOR_STORE, WAITS_FOR_ENGINE } waits;
+	bool cancelled; /* its answer has been given */
 	struct bot_call *next, **at;
 };
+
+static void call_unlink(struct bot_call *c)
+{
+	*c->at = c->next;
+	if (c->next)
+		c->next->at = c->at;
+}
+
+static void call_link(struct bot_call **head, struct bot_call *c)
+{
+	c->next = *head;
+	c->at = head;
+	if (c->next)
+		c->next->at = &c->next;
+	*head = c;
+}
 
 static void call_free(struct bot_call *c)
 {
 	loop_defer_cancel(&c->soon);
-	if (c->at) {
-		*c->at = c->next;
-		if (c->next)
-			c->next->at = c->at;
-	}
+	call_unlink(c);
 	arena_destroy(c->arena);
 	free(c);
 }
@@ -60,11 +72,19 @@ static void answer(struct bot_call *c, enum result r, const char *text)
 /* Somebody answered; false: the call was cancelled meanwhile, touch nothing. */
 static bool landed(struct bot_call *c)
 {
-	c->flying--;
+	c->waits = WAITS_FOR_NOBODY;
 	if (!c->cancelled)
 		return true;
-	if (!c->flying)
-		call_free(c);
+	call_free(c);
+	return false;
+}
+
+/* Acts the person in a channel where the rollout's card stands? The platform alone cannot know. */
+static bool is_in_channel(const struct bot_call *c, const struct rollout *r)
+{
+	for (const char *const *ch = r ? bot_channels(c->bot, r, c->arena) : NULL; ch && *ch; ch++)
+		if (text_eq(*ch, c->ask.channel))
+			return true;
 	return false;
 }
 
@@ -88,7 +108,10 @@ static void vote(struct bot_call *c, const char *request_id)
 			      .via = q->via,
 			      .event_id = q->event_id,
 			      .message_id = q->message_id };
-	c->flying++;
+	const struct approval *ap = approvals_find(c->bot->o.approvals, request_id, c->arena);
+	const struct rollout *r = ap ? engine_find_uid(c->bot->o.engine, ap->uid, c->arena) : NULL;
+	v.person.in_channel = is_in_channel(c, r);
+	c->waits = WAITS_FOR_VOTE;
 	approvals_vote(c->bot->o.approvals, &v, voted, c);
 }
 
@@ -104,18 +127,13 @@ static enum right right_of(enum engine_verb v)
 	return rights[v];
 }
 
-static const char *actor(const struct person *p)
-{
-	return text_empty(p->user) ? (text_empty(p->name) ? p->id : p->name) : p->user;
-}
-
 static void audit(struct bot_call *c, const char *outcome, const char *why, store_done *done)
 {
 	const struct rollout *r = c->rollout;
 	const struct person *p = &c->ask.person;
 	struct store_tx *tx = store_begin(c->bot->o.store);
 	struct audit_row row = {
-		.actor = actor(p),
+		.actor = person_actor(p),
 		.identity = arena_printf(c->arena, "%s:%s%s%s", p->platform, p->team ? p->team : "",
 					 text_empty(p->team) ? "" : "/", p->id),
 		.action = arena_printf(c->arena, "verb.%s", engine_verb_name(c->verb)),
@@ -126,7 +144,7 @@ static void audit(struct bot_call *c, const char *outcome, const char *why, stor
 		.detail = "",
 	};
 	audit_append(tx, loop_wall(c->bot->o.loop), &row);
-	c->flying++;
+	c->waits = WAITS_FOR_STORE;
 	store_submit(tx, done, c);
 }
 
@@ -141,7 +159,7 @@ static void recorded(void *owner, enum result r, const struct error *why)
 	}
 	answer(c, RC_OK,
 	       arena_printf(c->arena, "%s of %s/%s asked for by %s", engine_verb_name(c->verb), c->rollout->ns,
-			    c->rollout->name, actor(&c->ask.person)));
+			    c->rollout->name, person_actor(&c->ask.person)));
 }
 
 static void hand_over(struct bot_call *c)
@@ -151,12 +169,12 @@ static void hand_over(struct bot_call *c)
 				    .verb = c->verb,
 				    .ns = c->rollout->ns,
 				    .name = c->rollout->name,
-				    .by = actor(&q->person),
+				    .by = person_actor(&q->person),
 				    .reason = q->reason,
 				    .revision = q->revision,
 				    .weight = q->weight,
 				    .override_gates = q->override_gates };
-	c->flying++;
+	c->waits = WAITS_FOR_ENGINE;
 	engine_request(c->bot->o.engine, &r, recorded, c);
 }
 
@@ -183,7 +201,7 @@ static void refusal_on_record(void *owner, enum result r, const struct error *wh
 	(void)why;
 	struct bot_call *c = owner;
 	if (landed(c))
-		answer_now(c);
+		answer(c, c->r, c->text);
 }
 
 static void refuse(struct bot_call *c, enum result r, const char *text)
@@ -199,9 +217,8 @@ static enum result may(struct bot_call *c, struct error *e)
 	const struct policy *p = approvals_policy(c->bot->o.approvals, c->rollout->policy);
 	if (!p)
 		return error_set(e, RC_REFUSED, "there is no policy \"%s\"; nobody may do this until it is configured",
-				 c->rollout->policy);
-	for (const char *const *ch = bot_channels(c->bot, c->rollout, c->arena); *ch; ch++)
-		q->person.in_channel = q->person.in_channel || text_eq(*ch, q->channel);
+				 text_empty(c->rollout->policy) ? "default" : c->rollout->policy);
+	q->person.in_channel = is_in_channel(c, c->rollout);
 	enum result r = policy_allows(p, &q->person, right_of(c->verb), e);
 	if (r == RC_OK && q->override_gates)
 		r = policy_allows(p, &q->person, RIGHT_OVERRIDE, e);
@@ -221,6 +238,9 @@ static void run_verb(struct bot_call *c)
 		answer(c, RC_EXHAUSTED, e.text);
 		return;
 	}
+	/* What a person asks for is about what they see now. Stopping is about whatever runs when it arrives. */
+	if (c->verb != VERB_ROLLBACK && c->verb != VERB_PAUSE && text_empty(c->ask.revision))
+		c->ask.revision = c->rollout->revision;
 	enum result r = may(c, &e);
 	if (r != RC_OK)
 		refuse(c, r, e.text);
@@ -318,11 +338,25 @@ static bool copy_ask(struct bot_call *c, const struct bot_ask *q)
 			return false;
 	}
 	c->ask.person.groups = join(a, q->person.groups, NULL);
+	c->ask.person.identities = NULL;
 	return c->ask.person.groups != NULL;
+}
+
+/* What the caller knows of groups (a token's, a service account's) stays. */
+static void recognise(struct bot_call *c)
+{
+	const char *const *given = c->ask.person.groups;
+	c->ask.person.groups = NULL;
+	bot_recognise(c->bot, &c->ask.person, c->arena);
+	c->ask.person.groups = join(c->arena, given, c->ask.person.groups);
 }
 
 void bot_do(struct bot *b, const struct bot_ask *ask, bot_answer *done, void *owner)
 {
+	if (b->stopping) {
+		done(owner, RC_UNREACHABLE, BOT_STOPPING);
+		return;
+	}
 	struct bot_call *c = calloc(1, sizeof *c);
 	struct arena *a = c ? arena_create(BOT_ARENA_BYTES) : NULL;
 	if (!a) {
@@ -330,38 +364,65 @@ void bot_do(struct bot *b, const struct bot_ask *ask, bot_answer *done, void *ow
 		done(owner, RC_EXHAUSTED, "no memory for this now, try again");
 		return;
 	}
-	*c = (struct bot_call){ .bot = b, .arena = a, .done = done, .owner = owner, .next = b->calls, .at = &b->calls };
-	if (c->next)
-		c->next->at = &c->next;
-	b->calls = c;
+	*c = (struct bot_call){ .bot = b, .arena = a, .done = done, .owner = owner };
+	call_link(&b->calls, c);
 	if (!copy_ask(c, ask)) {
 		answer(c, RC_EXHAUSTED, "no memory for this now, try again");
 		return;
 	}
-	bot_recognise(b, &c->ask.person, a);
+	recognise(c);
 	const char *platform = arena_printf(a, "%s:", c->ask.person.platform);
 	struct channel *ch = platform ? bot_channel(b, platform) : NULL;
 	if (ch && ch->ops->groups) {
-		c->flying++;
+		c->waits = WAITS_FOR_GROUPS;
 		ch->ops->groups(ch, &c->ask.person, groups_known, c);
 		return;
 	}
 	run(c);
 }
 
+/* Everybody hears something; what is recorded already will happen all the same. */
 void calls_cancel(struct bot *b)
 {
-	b->stopping = true;
 	while (b->calls) {
 		struct bot_call *c = b->calls;
-		b->calls = c->next;
-		if (c->next)
-			c->next->at = &b->calls;
-		c->at = NULL;
-		c->next = NULL;
-		c->cancelled = true;
+		bot_answer *done = c->done;
+		void *owner = c->owner;
+		bool answered = c->soon.loop != NULL;
+		enum result r = answered ? c->r : RC_UNREACHABLE;
+		struct arena *a = NULL;
+		const char *text = BOT_STOPPING;
+		if (answered) {
+			a = TAKE(c->arena);
+			text = c->text ? c->text : "";
+		} else if (c->waits == WAITS_FOR_VOTE || c->waits == WAITS_FOR_ENGINE) {
+			text = "rollcall is being stopped; what you asked for may still count, look at it in a minute";
+		}
 		c->done = NULL;
-		if (!c->flying)
+		c->cancelled = true;
+		call_unlink(c);
+		call_link(&b->cancelled, c);
+		if (c->waits == WAITS_FOR_NOBODY)
 			call_free(c);
+		if (done)
+			done(owner, r, text);
+		arena_destroy(a);
+	}
+}
+
+void calls_forget(struct bot *b)
+{
+	struct bot_call *next;
+	for (struct bot_call *c = b->cancelled; c; c = next) {
+		next = c->next;
+		if (c->waits == WAITS_FOR_ENGINE)
+			call_free(c);
+	}
+	/* The others live until they land; the list's head is about to go. */
+	while (b->cancelled) {
+		struct bot_call *c = b->cancelled;
+		call_unlink(c);
+		c->next = NULL;
+		c->at = &c->next;
 	}
 }

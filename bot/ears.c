@@ -26,7 +26,9 @@ static const char *line_of(const struct rollout *r, struct arena *a)
 static const char *list_text(struct bot *b, const char *ns, struct arena *a)
 {
 	size_t n = 0;
-	const struct rollout *const *list = engine_list(b->o.engine, text_empty(ns) ? NULL : ns, a, &n);
+	CLEANUP(arena_destroy_p) struct arena *scratch = arena_create(BOT_LIST_BYTES);
+	const struct rollout *const *list =
+		scratch ? engine_list(b->o.engine, text_empty(ns) ? NULL : ns, scratch, &n) : NULL;
 	const char *text = n ? "" : "no rollouts";
 	for (size_t i = 0; i < n && i < 30 && text; i++)
 		text = arena_printf(a, "%s%s%s", text, i ? "\n" : "", line_of(list[i], a));
@@ -57,6 +59,8 @@ static void history_read(void *owner, enum result r, const char *json_array, con
 	struct arena *a = arena_create(BOT_ARENA_BYTES);
 	CLEANUP(json_delete_p) cJSON *rows = NULL;
 	const char *text = r == RC_OK ? "" : why->text;
+	if (!a)
+		text = "no memory for this now, try again";
 	if (r == RC_OK && a && json_parse(json_array, strlen(json_array), &rows, NULL) == RC_OK) {
 		const cJSON *row;
 		cJSON_ArrayForEach (row, rows) {
@@ -128,6 +132,10 @@ void bot_command(struct bot *b, const struct person *who, const char *channel, c
 		 const char *event_id, const char *line, bot_answer *done, void *owner)
 {
 	(void)thread_id;
+	if (b->stopping) {
+		done(owner, RC_UNREACHABLE, BOT_STOPPING);
+		return;
+	}
 	struct arena *a = arena_create(BOT_ARENA_BYTES);
 	struct command c;
 	struct error e = { .text = "no memory for this now, try again" };
@@ -166,12 +174,14 @@ struct pressed {
 static bool take_apart(const char *value, struct arena *a, struct pressed *ret)
 {
 	char *s = text_starts(value, "v1.") ? arena_strdup(a, value + 3) : NULL;
-	char *verb = s ? strchr(s, '.') : NULL;
-	char *token = verb ? strchr(verb + 1, '.') : NULL;
+	char *token = s ? strrchr(s, '.') : NULL; /* from the end: a revision may have dots */
 	if (!token)
 		return false;
-	*verb++ = '\0';
 	*token++ = '\0';
+	char *verb = strrchr(s, '.');
+	if (!verb)
+		return false;
+	*verb++ = '\0';
 	*ret = (struct pressed){ s, verb, token };
 	return true;
 }
@@ -204,10 +214,15 @@ static void ask_for_reason(struct bot *b, const struct interaction *in, const st
 {
 	enum card_lang lang = bot_lang(b, in->channel);
 	struct error e;
-	const char *title = card_words(lang, arena_printf(a, "form.%s", p->verb), a, NULL);
+	const char *title_key = arena_printf(a, "form.%s", p->verb),
+		   *submit_key = arena_printf(a, "button.%s", p->verb);
+	if (!title_key || !submit_key) {
+		in->responder->say(in->responder, "no memory for this now, try again", false);
+		return;
+	}
+	const char *title = card_words(lang, title_key, a, NULL);
 	enum result r = in->responder->ask_reason(in->responder, title, card_words(lang, "form.reason", a, NULL),
-						  card_words(lang, arena_printf(a, "button.%s", p->verb), a, NULL),
-						  in->value, &e);
+						  card_words(lang, submit_key, a, NULL), in->value, &e);
 	in->responder->say(in->responder, r == RC_OK ? NULL : e.text, false);
 }
 

@@ -4,12 +4,19 @@
 
 #include "bot/bot.h"
 
-enum { BOT_ARENA_BYTES = 8 << 20, CARD_PAUSE_MS = 250 };
+enum { BOT_ARENA_BYTES = 8 << 20, BOT_LIST_BYTES = 512 << 20 /* every rollout */, CARD_PAUSE_MS = 250 };
+#define BOT_STOPPING "rollcall is being stopped, ask again in a minute"
 
 /* A rollout whose cards are out: which revision, and a refresh that waits a moment so that bursts become one. */
+struct look {
+	char *channel; /* owned */
+	uint64_t look; /* of the card that was put last; 0 unknown */
+	struct look *next;
+};
 struct shown {
 	struct bot *bot;
 	char *uid, *revision; /* owned */
+	struct look *looks;   /* owned; of this revision */
 	enum phase phase;
 	bool waiting;
 	struct timer timer;
@@ -20,7 +27,9 @@ struct bot {
 	struct bot_options o;
 	struct shown *shown;
 	struct bot_call *calls;
-	bool stopping;
+	struct bot_call *cancelled; /* calls that somebody still owes an answer */
+	int flying;                 /* transactions of speak.c */
+	bool stopping, destroyed;
 };
 
 /* ---- bot.c ---- */
@@ -31,6 +40,7 @@ const char *const *bot_channels(const struct bot *b, const struct rollout *r, st
 
 /* ---- speak.c: cards out ---- */
 void speak_rollout(struct bot *b, const struct rollout *r, bool urgent);
+void speak_now(struct bot *b, const struct rollout *r);        /* the same, and its changes will be heard */
 void speak_event(void *owner, const struct rollout_event *ev); /* engine_listener */
 void speak_record(void *owner, struct store_tx *tx, enum approval_news news, const struct approval *after);
 void speak_news(void *owner, enum approval_news news, const struct approval *a);
@@ -43,3 +53,4 @@ void ears_heard(void *owner, const struct interaction *in);
 
 /* ---- call.c: asks under way ---- */
 void calls_cancel(struct bot *b);
+void calls_forget(struct bot *b); /* that can never be answered, because the engine is gone */

@@ -122,6 +122,59 @@ static const char *milestone(const struct rollout *r, struct arena *a)
 	}
 }
 
+static uint64_t mix(uint64_t h, const char *s)
+{
+	for (; s && *s; s++)
+		h = (h ^ (unsigned char)*s) * 1099511628211u;
+	return (h ^ 0xff) * 1099511628211u;
+}
+
+/* FNV-1a over what a person would see change: neither the time of the card nor the tokens of its buttons. */
+static uint64_t look_of(const struct card *card, const struct rollout *r)
+{
+	uint64_t h = mix(14695981039346656037u, card->title);
+	h = mix(mix(mix(mix(h, card->color), card->state), card->subtitle), card->bar);
+	for (size_t i = 0; i < card->line_count; i++)
+		h = mix(mix(h, card->lines[i].label), card->lines[i].text);
+	for (size_t i = 0; i < card->button_count; i++)
+		h = mix(mix(h, card->buttons[i].action), card->buttons[i].label);
+	return mix(h, card->final ? "final" : r->unreachable_since.v ? "unreachable" : "") | 1;
+}
+
+static struct shown *shown_find(const struct bot *b, const struct rollout *r)
+{
+	struct shown *s;
+	HASH_FIND_STR(b->shown, r->uid, s);
+	return s && text_eq(s->revision, r->revision) ? s : NULL;
+}
+
+/* Where the look of the last card stands; NULL: it is not remembered. */
+static uint64_t *look_at(struct shown *s, const char *channel)
+{
+	for (struct look *l = s ? s->looks : NULL; l; l = l->next)
+		if (text_eq(l->channel, channel))
+			return &l->look;
+	struct look *l = s ? calloc(1, sizeof *l) : NULL;
+	char *name = l ? strdup(channel) : NULL;
+	if (!name) {
+		free(l);
+		return NULL;
+	}
+	*l = (struct look){ .channel = name, .next = s->looks };
+	s->looks = l;
+	return &l->look;
+}
+
+static void looks_forget(struct shown *s)
+{
+	while (s->looks) {
+		struct look *l = s->looks;
+		s->looks = l->next;
+		free(l->channel);
+		free(l);
+	}
+}
+
 static void put_card(struct voice *v, struct store_tx *tx, const struct rollout *r, const struct card *card,
 		     bool urgent, struct arena *a)
 {
@@ -142,30 +195,52 @@ static void put_card(struct voice *v, struct store_tx *tx, const struct rollout 
 static void kicked(void *owner, enum result r, const struct error *why)
 {
 	struct bot *b = owner;
-	if (r != RC_OK)
+	b->flying--;
+	if (r != RC_OK) {
 		log_error("cards_not_stored", "why=%s", why->text);
-	else if (!b->stopping)
+		struct shown *s, *next;
+		HASH_ITER (hh, b->shown, s, next) {
+			looks_forget(s); /* the next change is put, whatever was put before */
+		}
+	} else if (!b->stopping) {
 		outbox_kick(b->o.outbox);
+	}
+	if (b->destroyed && !b->flying)
+		free(b);
 }
 
+static void submit(struct bot *b, struct store_tx *tx)
+{
+	b->flying++;
+	store_submit(tx, kicked, b);
+}
+
+/* Cards in all channels but those that show the same already. */
 static void put_cards(struct bot *b, struct store_tx *tx, const struct rollout *r, bool urgent, struct arena *a)
 {
+	struct shown *s = shown_find(b, r);
 	for (const char *const *c = bot_channels(b, r, a); *c; c++) {
 		struct voice v = { b, *c };
-		put_card(&v, tx, r, card_of(&v, r, a), urgent, a);
+		const struct card *card = card_of(&v, r, a);
+		uint64_t *last = look_at(s, *c), look = card ? look_of(card, r) : 0;
+		if (last && *last && *last == look)
+			continue;
+		put_card(&v, tx, r, card, urgent, a);
+		if (last)
+			*last = look;
 	}
 }
 
 void speak_rollout(struct bot *b, const struct rollout *r, bool urgent)
 {
 	struct arena *a = arena_create(BOT_ARENA_BYTES);
-	if (!a || !*bot_channels(b, r, a)) {
+	if (!a || b->stopping || !*bot_channels(b, r, a)) {
 		arena_destroy(a);
 		return;
 	}
 	struct store_tx *tx = store_begin(b->o.store);
 	put_cards(b, tx, r, urgent, a);
-	store_submit(tx, kicked, b);
+	submit(b, tx);
 	arena_destroy(a);
 }
 
@@ -183,12 +258,14 @@ static void put_text(struct bot *b, struct store_tx *tx, const char *channel, co
 void speak_text(struct bot *b, const struct rollout *r, const char *key, const char *text)
 {
 	struct arena *a = arena_create(BOT_ARENA_BYTES);
-	if (!a)
+	if (!a || b->stopping || !*bot_channels(b, r, a)) {
+		arena_destroy(a);
 		return;
+	}
 	struct store_tx *tx = store_begin(b->o.store);
 	for (const char *const *c = bot_channels(b, r, a); *c; c++)
 		put_text(b, tx, *c, r, key, text, a);
-	store_submit(tx, kicked, b);
+	submit(b, tx);
 	arena_destroy(a);
 }
 
@@ -228,37 +305,80 @@ static void shown_free(struct bot *b, struct shown *s)
 {
 	timer_stop(&s->timer);
 	HASH_DEL(b->shown, s);
+	looks_forget(s);
 	free(s->uid);
 	free(s->revision);
 	free(s);
 }
 
-/* A change of phase or gate goes out at once; progress waits a moment, so that a burst is one card. */
-static void changed(struct bot *b, const struct rollout *r)
+/* From now on this revision is what the rollout's card is about. NULL: no memory. */
+static struct shown *shown_turn(struct bot *b, const struct rollout *r)
 {
 	struct shown *s = shown_of(b, r);
 	if (!s)
-		return;
-	bool same = text_eq(s->revision, r->revision);
-	if (!r->active && !same)
-		return; /* at rest, and never shown */
-	bool urgent = !same || s->phase != r->phase || s->waiting != r->gate.waiting;
-	if (!same) {
+		return NULL;
+	if (!text_eq(s->revision, r->revision)) {
+		char *revision = strdup(r->revision);
+		if (!revision) {
+			shown_free(b, s);
+			return NULL;
+		}
 		free(s->revision);
-		s->revision = strdup(r->revision);
+		s->revision = revision;
+		looks_forget(s);
 	}
 	s->phase = r->phase;
 	s->waiting = r->gate.waiting;
-	if (!s->revision) {
-		shown_free(b, s);
+	return s;
+}
+
+void speak_now(struct bot *b, const struct rollout *r)
+{
+	if (shown_turn(b, r))
+		speak_rollout(b, r, r->gate.waiting);
+}
+
+/* A change of phase or gate goes out at once; progress waits a moment, so that a burst is one card. */
+static void changed(struct bot *b, const struct rollout *r, bool told)
+{
+	struct shown *s = shown_find(b, r);
+	if (!r->active && !told && !s)
+		return; /* at rest, and never shown */
+	bool urgent = !s || s->phase != r->phase || s->waiting != r->gate.waiting;
+	s = shown_turn(b, r);
+	if (!s)
 		return;
-	}
 	if (urgent) {
 		timer_stop(&s->timer);
 		speak_rollout(b, r, true);
 	} else if (!timer_active(&s->timer)) {
 		timer_start(b->o.loop, &s->timer, CARD_PAUSE_MS, refresh, s);
 	}
+}
+
+/* What cannot change any more must not look as if it went on: no buttons, no progress. */
+static void at_rest(struct rollout *r, const char *why)
+{
+	r->active = r->paused = r->suspended = false;
+	r->gate.waiting = false;
+	r->step = r->steps = 0;
+	r->check_count = 0;
+	r->next = "";
+	r->message = why;
+}
+
+static void gone(struct bot *b, const struct rollout *r)
+{
+	struct shown *s = shown_find(b, r);
+	if (s && r->active) {
+		struct rollout last = *r;
+		at_rest(&last, "the Canary was deleted");
+		last.phase = r->completing ? PHASE_TERMINATED : PHASE_NONE;
+		speak_rollout(b, &last, true);
+	}
+	HASH_FIND_STR(b->shown, r->uid, s);
+	if (s)
+		shown_free(b, s);
 }
 
 static void request_done(struct bot *b, const struct rollout_event *ev)
@@ -272,15 +392,18 @@ static void request_done(struct bot *b, const struct rollout_event *ev)
 void speak_event(void *owner, const struct rollout_event *ev)
 {
 	struct bot *b = owner;
-	struct shown *s;
+	if (b->stopping)
+		return;
 	switch (ev->news) {
 	case NEWS_CHANGED:
+		changed(b, ev->rollout, false);
+		break;
 	case NEWS_STARTED:
 	case NEWS_RESTARTED:
 	case NEWS_SUCCEEDED:
 	case NEWS_FAILED:
 	case NEWS_CANCELLED:
-		changed(b, ev->rollout);
+		changed(b, ev->rollout, true);
 		break;
 	case NEWS_ALERT:
 		if (ev->severity >= 2)
@@ -290,9 +413,7 @@ void speak_event(void *owner, const struct rollout_event *ev)
 		request_done(b, ev);
 		break;
 	case NEWS_GONE:
-		HASH_FIND_STR(b->shown, ev->rollout->uid, s);
-		if (s)
-			shown_free(b, s);
+		gone(b, ev->rollout);
 		break;
 	case NEWS_SAID:
 		break;
@@ -334,10 +455,20 @@ void speak_record(void *owner, struct store_tx *tx, enum approval_news news, con
 		arena_destroy(a);
 		return;
 	}
-	struct rollout r = *now; /* a superseded request's card stays the card of its own revision */
+	struct rollout r = *now;
 	r.revision = after->revision;
-	if (!text_eq(now->revision, after->revision) && after->state == REQ_SUPERSEDED)
-		r.gate.waiting = false;
+	if (!text_eq(now->revision, after->revision) || after->state == REQ_SUPERSEDED) {
+		/* The rollout is at another revision: of this one the card knows what was asked, and that it is over.
+		 */
+		at_rest(&r, "");
+		r.phase = PHASE_NONE;
+		r.stable = (struct rollout_side){ .workload = now->stable.workload, .images = after->old_image };
+		r.canary = (struct rollout_side){ .workload = now->canary.workload, .images = after->new_image };
+	}
+	/* Whether this commits is not the bot's to know: the next card is put whatever this one looked like. */
+	struct shown *s = shown_find(b, &r);
+	if (s)
+		looks_forget(s);
 	for (const char *const *c = bot_channels(b, now, a); *c; c++) {
 		struct voice v = { b, *c };
 		put_card(&v, tx, &r, card_with(&v, &r, after, a), true, a);

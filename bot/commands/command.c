@@ -48,16 +48,22 @@ static const char *nearest(const char *word)
 	return text_nearest(word, names);
 }
 
+static const char wide[] = "\xe3\x80\x80"; /* full-width blank */
+
+static const char *skip_blanks(const char *at)
+{
+	for (;;) {
+		at += strspn(at, " \t\r\n");
+		if (strncmp(at, wide, 3) != 0)
+			return at;
+		at += 3;
+	}
+}
+
 /* The next word, or NULL; *at moves behind it and the blanks that follow. Full-width blanks count: people type them. */
 static char *word(const char **at, struct arena *a)
 {
-	static const char *const wide = "\xe3\x80\x80";
-	for (;;) {
-		*at += strspn(*at, " \t\r\n");
-		if (strncmp(*at, wide, 3) != 0)
-			break;
-		*at += 3;
-	}
+	*at = skip_blanks(*at);
 	size_t len = strcspn(*at, " \t\r\n");
 	const char *gap = strstr(*at, wide);
 	if (gap && (size_t)(gap - *at) < len)
@@ -79,10 +85,16 @@ static void lower(char *s)
 
 static const char *rest_of(const char *at, struct arena *a)
 {
-	at += strspn(at, " \t\r\n");
+	at = skip_blanks(at);
 	size_t len = strlen(at);
-	while (len && strchr(" \t\r\n", at[len - 1]))
-		len--;
+	for (;;) {
+		if (len && strchr(" \t\r\n", at[len - 1]))
+			len--;
+		else if (len >= 3 && strncmp(at + len - 3, wide, 3) == 0)
+			len -= 3;
+		else
+			break;
+	}
 	const char *r = arena_strndup(a, at, len);
 	return r ? r : "";
 }
@@ -97,14 +109,21 @@ static enum result usage(enum command_id id, const char *what, struct error *e)
 	return error_set(e, RC_INVALID, "%s: %s %s %s", what, "usage:", table[id].name, table[id].args);
 }
 
+static enum result unknown(const char *word_typed, const char *hint, struct error *e)
+{
+	char shown[TEXT_SHOWN];
+	const char *near = nearest(word_typed);
+	return error_set(e, RC_INVALID, "there is no command \"%s\"%s%s%s%s",
+			 text_show(word_typed, strlen(word_typed), shown), near ? "; did you mean " : "",
+			 near ? near : "", near ? "?" : "", hint);
+}
+
 static enum result parse_help(const char *topic, struct command *c, struct error *e)
 {
 	c->about = COMMAND_COUNT;
 	if (!topic || find(topic, &c->about))
 		return RC_OK;
-	const char *near = nearest(topic);
-	return error_set(e, RC_INVALID, "there is no command \"%.40s\"%s%s%s", topic, near ? "; did you mean " : "",
-			 near ? near : "", near ? "?" : "");
+	return unknown(topic, "", e);
 }
 
 static enum result parse_weight(const char **at, struct arena *a, struct command *c, struct error *e)
@@ -112,12 +131,17 @@ static enum result parse_weight(const char **at, struct arena *a, struct command
 	char *number = word(at, a);
 	if (!number)
 		return usage(COMMAND_WEIGHT, "which weight", e);
-	size_t len = strlen(number);
-	if (len && number[len - 1] == '%')
-		number[len - 1] = '\0';
+	char shown[TEXT_SHOWN];
+	text_show(number, strlen(number), shown);
+	static const char *const signs[] = { "%", "\xef\xbc\x85" /* full-width */ };
+	for (size_t i = 0; i < sizeof signs / sizeof *signs; i++)
+		if (text_ends(number, signs[i])) {
+			number[strlen(number) - strlen(signs[i])] = '\0';
+			break;
+		}
 	uint64_t n;
 	if (text_u64(number, 0, 100, &n, NULL) != RC_OK)
-		return error_set(e, RC_INVALID, "\"%.20s\" is not a percentage from 0 to 100", number);
+		return error_set(e, RC_INVALID, "\"%s\" is not a percentage from 0 to 100", shown);
 	c->weight = (int)n;
 	return RC_OK;
 }
@@ -143,13 +167,12 @@ enum result command_parse(const char *line, struct arena *a, struct command *ret
 		return RC_OK;
 	}
 	lower(first);
-	if (!find(first, &c.id)) {
-		const char *near = nearest(first);
-		return error_set(e, RC_INVALID, "there is no command \"%.40s\"%s%s%s; \"help\" lists them", first,
-				 near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
-	}
+	if (!find(first, &c.id))
+		return unknown(first, "; \"help\" lists them", e);
 	char *name = word(&at, a);
 	if (c.id == COMMAND_HELP) {
+		if (name)
+			lower(name);
 		enum result r = parse_help(name, &c, e);
 		if (r == RC_OK)
 			*ret = c;
@@ -163,7 +186,9 @@ enum result command_parse(const char *line, struct arena *a, struct command *ret
 		if (r != RC_OK)
 			return r;
 	}
-	take_override(&at, a, &c);
+	/* Anywhere else it is a word of the reason: a rollback in a hurry must not fail for want of a right. */
+	if (c.id == COMMAND_PROMOTE || c.id == COMMAND_WEIGHT)
+		take_override(&at, a, &c);
 	c.reason = rest_of(at, a);
 	if (c.id == COMMAND_REJECT && text_empty(c.reason))
 		return usage(c.id, "why", e);

@@ -9,7 +9,7 @@
 #include "base/metrics.h"
 #include "base/text.h"
 
-enum { BACKOFF_FIRST_MS = 1000, BACKOFF_LAST_MS = 60000, PAUSE_MS = 300000 };
+enum { BACKOFF_FIRST_MS = 1000, BACKOFF_LAST_MS = 60000, PAUSE_MS = 300000, GONE_MAX = 3 };
 
 void row_free(struct row *r)
 {
@@ -51,38 +51,41 @@ struct lane *lane_of(struct outbox *o, const char *channel)
 
 static void unlink_row(struct lane *l, struct row *r)
 {
-	struct row **at = &l->rows;
-	while (*at && *at != r)
-		at = &(*at)->next;
-	if (*at)
-		*at = r->next;
+	struct row *before = NULL;
+	for (struct row *at = l->rows; at && at != r; at = at->next)
+		before = at;
+	if (before)
+		before->next = r->next;
+	else
+		l->rows = r->next;
+	if (l->last == r)
+		l->last = before;
 }
 
 /* A newer card makes an older one that has not left worthless: nothing old is sent after something new. */
 static void drop_older_cards(struct lane *l, const struct row *newer)
 {
-	struct row **at = &l->rows;
-	while (*at) {
-		struct row *r = *at;
-		if (r->kind == OUTBOX_CARD && r != l->flying && r->id < newer->id &&
-		    text_eq(r->subject, newer->subject)) {
-			*at = r->next;
-			row_free(r);
+	struct row *next;
+	for (struct row *r = l->rows; r && r != newer; r = next) {
+		next = r->next;
+		if (r->kind != OUTBOX_CARD || r == l->flying || !text_eq(r->subject, newer->subject))
 			continue;
-		}
-		at = &r->next;
+		unlink_row(l, r);
+		row_free(r);
 	}
 }
 
 void lane_add(struct lane *l, struct row *r)
 {
+	assert(!l->last || l->last->id < r->id); /* read in order */
+	r->next = NULL;
+	if (l->last)
+		l->last->next = r;
+	else
+		l->rows = r;
+	l->last = r;
 	if (r->kind == OUTBOX_CARD)
 		drop_older_cards(l, r);
-	struct row **at = &l->rows;
-	while (*at && (*at)->id < r->id)
-		at = &(*at)->next;
-	r->next = *at;
-	*at = r;
 }
 
 void lane_destroy(struct lane *l)
@@ -202,11 +205,12 @@ void lane_run(struct lane *l)
 static void arrived(struct lane *l, struct row *row, const struct outbox_result *res)
 {
 	struct outbox *o = l->outbox;
-	bool names = row->kind == OUTBOX_CARD && !text_empty(res->message_id);
-	if (names)
-		posted_set(o, l->channel, row->subject, res->message_id);
+	const char *known = outbox_message_id(o, l->channel, row->subject);
+	const char *id = row->kind != OUTBOX_CARD ? NULL : text_empty(res->message_id) ? known : res->message_id;
+	rows_sent(o, l, row, text_empty(id) ? NULL : id);
+	if (!text_empty(id))
+		posted_set(o, l->channel, row->subject, id, loop_wall(o->loop).v);
 	metric_inc(o->sent, 1, l->platform->prefix);
-	rows_sent(o, l, row, names ? res->message_id : NULL);
 	unlink_row(l, row);
 	row_free(row);
 }
@@ -219,7 +223,8 @@ static void put_off(struct lane *l, struct row *row, const struct outbox_result 
 	backoff = backoff > BACKOFF_LAST_MS ? BACKOFF_LAST_MS : backoff;
 	int64_t wait = res->retry_after_ms >= 0 ? res->retry_after_ms : jitter(backoff);
 	row->tries++;
-	l->not_before_ms = loop_now(l->outbox->loop).v + wait;
+	int64_t until = loop_now(l->outbox->loop).v + wait;
+	l->not_before_ms = until > l->not_before_ms ? until : l->not_before_ms;
 	if (row->tries == 1 || row->tries % 10 == 0)
 		log_warn("message_put_off", "channel=%s row=%llu tries=%d wait_ms=%lld why=%s", l->channel,
 			 (unsigned long long)row->id, row->tries, (long long)wait, res->why ? res->why : "");
@@ -231,9 +236,30 @@ static void bury(struct lane *l, struct row *row, const struct outbox_result *re
 		  res->why ? res->why : "");
 	metric_inc(l->outbox->failed, 1, l->platform->prefix);
 	row->dead = true;
+	row->gone = 0;
 	free(row->why);
 	row->why = strdup(res->why ? res->why : "");
 	rows_dead(l->outbox, row, row->why ? row->why : "");
+}
+
+/* The card is gone: the same content as a new one. */
+static void post_afresh(struct lane *l, struct row *row, const struct outbox_result *res)
+{
+	posted_set(l->outbox, l->channel, row->subject, "", 0);
+	row->maybe_sent = false;
+	if (row->gone++ >= GONE_MAX)
+		bury(l, row, res);
+}
+
+/* While this one was in flight a newer card may have come; an old one that failed must not follow it. */
+static void drop_if_replaced(struct lane *l, struct row *row)
+{
+	for (struct row *r = row->next; r; r = r->next)
+		if (r->kind == OUTBOX_CARD && text_eq(r->subject, row->subject)) {
+			unlink_row(l, row);
+			row_free(row);
+			return;
+		}
 }
 
 static void lane_sent(void *owner, uint64_t id, const struct outbox_result *res)
@@ -242,6 +268,8 @@ static void lane_sent(void *owner, uint64_t id, const struct outbox_result *res)
 	struct row *row = l->flying;
 	assert(row && row->id == id);
 	l->flying = NULL;
+	if (l->outbox->stopped)
+		return; /* the store may be closed: the next start asks the platform whether it arrived */
 	if (res->pause_channel) {
 		l->platform->paused_until_ms = loop_now(l->outbox->loop).v + PAUSE_MS;
 		log_error("channel_paused", "channel=%s minutes=%d why=%s", l->channel, PAUSE_MS / 60000,
@@ -250,12 +278,10 @@ static void lane_sent(void *owner, uint64_t id, const struct outbox_result *res)
 	switch (res->r) {
 	case RC_OK:
 		arrived(l, row, res);
+		row = NULL;
 		break;
-	case RC_NOT_FOUND: /* the card is gone: the same content as a new one */
-		posted_set(l->outbox, l->channel, row->subject, "");
-		row->maybe_sent = false;
-		if (row->tries++ > 3)
-			bury(l, row, res);
+	case RC_NOT_FOUND:
+		post_afresh(l, row, res);
 		break;
 	case RC_INVALID:
 	case RC_REFUSED:
@@ -268,9 +294,7 @@ static void lane_sent(void *owner, uint64_t id, const struct outbox_result *res)
 		put_off(l, row, res);
 		break;
 	}
-	/* While it was in flight a newer card may have come; an old one that failed must not follow it. */
-	for (struct row *r = l->rows; r; r = r->next)
-		if (r->kind == OUTBOX_CARD)
-			drop_older_cards(l, r);
+	if (row && row->kind == OUTBOX_CARD)
+		drop_if_replaced(l, row);
 	timer_start(l->outbox->loop, &l->timer, 0, wake, l);
 }

@@ -4,7 +4,13 @@
 
 #include "bot/outbox/outbox.h"
 
-enum { RATE_WINDOW_MS = 60000, RATE_MAX = 256 };
+enum {
+	RATE_WINDOW_MS = 60000,
+	RATE_MAX = 256, /* a minute; a higher limit is this one */
+	STORE_RETRY_MS = 2000,
+	POSTED_MAX = 20000,
+	DEAD_MAX = 1000 /* dead letters kept on disk */
+};
 
 /* Times of the last sends, to keep a limit per minute. */
 struct rate {
@@ -30,15 +36,15 @@ struct row {
 	enum outbox_kind kind;
 	char *subject, *body, *key; /* owned */
 	bool urgent, maybe_sent, dead;
-	int tries;
-	char *why; /* owned; NULL */
+	int tries, gone; /* gone: how often its card was said to be gone */
+	char *why;       /* owned; NULL */
 	struct row *next;
 };
 struct lane {
 	char *channel; /* owned */
 	struct outbox *outbox;
 	struct platform *platform; /* NULL: nobody delivers there */
-	struct row *rows;          /* waiting, in order of id */
+	struct row *rows, *last;   /* waiting, in order of id */
 	struct row *flying;        /* also in rows */
 	struct rate rate;
 	int64_t not_before_ms;
@@ -48,7 +54,17 @@ struct lane {
 struct posted {
 	char *key;        /* "CHANNEL\nSUBJECT"; owned */
 	char *message_id; /* owned */
+	int64_t at_ms;    /* wall */
 	UT_hash_handle hh;
+};
+/* An outcome that could not be written yet: what was sent must not be sent again by the next start. */
+struct owed {
+	struct outbox *outbox;
+	uint64_t row;
+	char *channel, *subject, *message_id; /* owned; message_id NULL: none to remember */
+	int64_t at_ms;
+	bool flying;
+	struct owed *prev, *next;
 };
 struct outbox {
 	struct loop *loop;
@@ -58,9 +74,11 @@ struct outbox {
 	struct lane *lanes;
 	struct posted *posted;
 	uint64_t seen; /* highest row read */
+	int read_rows; /* at once */
 	bool reading, read_again, stopped;
-	bool *gone; /* set when destroyed while the store still owes an answer */
-	struct metric *sent, *waiting, *failed;
+	struct owed *owed;
+	struct timer again; /* what the store could not do */
+	struct metric *sent, *failed;
 };
 
 /* ---- lane.c ---- */
@@ -76,5 +94,6 @@ void rows_dead(struct outbox *o, const struct row *r, const char *why);
 void rows_alive(struct outbox *o, uint64_t id);
 /* Marks that a try is about to be made; then runs done. */
 void rows_trying(struct outbox *o, const struct row *r, store_done *done, void *owner);
-void posted_set(struct outbox *o, const char *channel, const char *subject, const char *message_id);
+void posted_set(struct outbox *o, const char *channel, const char *subject, const char *message_id, int64_t at_ms);
+void owed_free(struct owed *w);
 MUST_CHECK enum result rows_load_posted(struct outbox *o, struct error *e);

@@ -1,5 +1,6 @@
 #include "bot/outbox/outbox.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,16 +28,20 @@ enum result outbox_create(struct loop *l, struct store *store, struct metrics *m
 
 void outbox_stop(struct outbox *o)
 {
-	if (o)
-		o->stopped = true;
+	if (!o)
+		return;
+	o->stopped = true;
+	timer_stop(&o->again);
 }
 
 void outbox_destroy(struct outbox *o)
 {
 	if (!o)
 		return;
-	if (o->gone)
-		*o->gone = true;
+	assert(!o->reading && "the store must have closed before");
+	timer_stop(&o->again);
+	while (o->owed)
+		owed_free(o->owed);
 	struct lane *l, *next_lane;
 	HASH_ITER (hh, o->lanes, l, next_lane) {
 		lane_destroy(l);
@@ -79,6 +84,8 @@ void outbox_kick(struct outbox *o)
 	rows_read(o);
 }
 
+enum { SHOWN_BYTES = 2 << 20 };
+
 static void add_row(struct strbuf *b, const struct lane *l, const struct row *r)
 {
 	static const char *const kinds[] = {
@@ -100,11 +107,11 @@ static void add_row(struct strbuf *b, const struct lane *l, const struct row *r)
 char *outbox_json(struct outbox *o)
 {
 	struct strbuf b;
-	strbuf_init(&b, 4 << 20);
+	strbuf_init(&b, 2 * SHOWN_BYTES);
 	strbuf_addc(&b, '[');
 	struct lane *l, *next;
 	HASH_ITER (hh, o->lanes, l, next) {
-		for (const struct row *r = l->rows; r; r = r->next)
+		for (const struct row *r = l->rows; r && b.len < SHOWN_BYTES; r = r->next)
 			add_row(&b, l, r);
 	}
 	strbuf_addc(&b, ']');
@@ -121,6 +128,8 @@ void outbox_retry(struct outbox *o, uint64_t row)
 			if (r->dead && (row == 0 || row == r->id)) {
 				r->dead = false;
 				r->tries = 0;
+				free(r->why);
+				r->why = NULL;
 				rows_alive(o, r->id);
 			}
 		lane_run(l);

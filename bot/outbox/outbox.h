@@ -45,9 +45,10 @@ typedef void outbox_deliver(void *channel_owner, const struct outbox_item *item,
 extern const struct store_migration outbox_migrations[];
 MUST_CHECK enum result outbox_create(struct loop *l, struct store *store, struct metrics *metrics, struct outbox **ret,
 				     struct error *e);
-/* Nothing is sent any more; before store_close. The outbox is destroyed once the store has closed. */
+/* Nothing is sent any more, outcomes are not recorded: before store_close. */
 void outbox_stop(struct outbox *o);
-void outbox_destroy(struct outbox *o); /* unsent rows stay on disk */
+/* Once the store has closed and the channels are destroyed, which may owe outcomes. Unsent rows stay on disk. */
+void outbox_destroy(struct outbox *o);
 /* A platform: all channels that start with prefix ("slack:"). spacing_ms: between two items of one channel; per_minute:
  * 0 none, over all channels of the platform. Registered before outbox_start. */
 void outbox_platform(struct outbox *o, const char *prefix, int64_t spacing_ms, int per_minute, int per_minute_channel,
@@ -59,6 +60,8 @@ void outbox_put(struct outbox *o, struct store_tx *tx, const struct outbox_item 
 void outbox_kick(struct outbox *o);
 /* The message id of a subject's card in a channel; "" when it has none yet. Lives until the next turn. */
 const char *outbox_message_id(struct outbox *o, const char *channel, const char *subject);
+/* When that card was last sent (wall, ms); 0: never, or it is gone. */
+int64_t outbox_card_at(struct outbox *o, const char *channel, const char *subject);
 /* Rows waiting, and dead letters, as a JSON array for "rollcall outbox"; malloc'ed. */
 char *outbox_json(struct outbox *o);
 void outbox_retry(struct outbox *o, uint64_t row); /* 0: all dead letters */

@@ -1,5 +1,8 @@
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <utlist.h>
 
 #include "base/json.h"
 #include "base/log.h"
@@ -18,7 +21,9 @@ const struct store_migration outbox_migrations[] = {
 	{ NULL, 0, NULL },
 };
 
-enum { READ_ROWS = 8 }; /* at most 8 bodies of OUTBOX_BODY_MAX fit one answer of the store */
+/* Bodies of OUTBOX_BODY_MAX that fit one answer of the store, as long as escaping no more than doubles them; if it
+ * does, they are read one by one. */
+enum { READ_ROWS = 4 };
 
 void outbox_put(struct outbox *o, struct store_tx *tx, const struct outbox_item *item)
 {
@@ -28,9 +33,10 @@ void outbox_put(struct outbox *o, struct store_tx *tx, const struct outbox_item 
 		log_error("message_too_large", "channel=%s subject=%s", item->channel, subject);
 		return;
 	}
+	/* Dead ones too: the newest one is what people miss. */
 	if (item->kind == OUTBOX_CARD)
-		store_exec(tx, "DELETE FROM outbox WHERE channel=?1 AND subject=?2 AND kind=?3 AND dead=0", "ssi",
-			   item->channel, subject, (int64_t)OUTBOX_CARD);
+		store_exec(tx, "DELETE FROM outbox WHERE channel=?1 AND subject=?2 AND kind=?3", "ssi", item->channel,
+			   subject, (int64_t)OUTBOX_CARD);
 	store_exec(tx,
 		   "INSERT INTO outbox (kind, channel, subject, key, body, urgent) SELECT ?1, ?2, ?3, ?4, ?5, ?6"
 		   " WHERE ?4 = '' OR NOT EXISTS (SELECT 1 FROM outbox_keys WHERE key = ?2 || ' ' || ?4)",
@@ -60,29 +66,51 @@ const char *outbox_message_id(struct outbox *o, const char *channel, const char 
 	return p ? p->message_id : "";
 }
 
-void posted_set(struct outbox *o, const char *channel, const char *subject, const char *message_id)
+static void posted_free(struct outbox *o, struct posted *p)
+{
+	HASH_DEL(o->posted, p);
+	free(p->key);
+	free(p->message_id);
+	free(p);
+}
+
+/* The table's order is that of the last sending: the first one is the first to be forgotten. */
+void posted_set(struct outbox *o, const char *channel, const char *subject, const char *message_id, int64_t at_ms)
+{
+	struct posted *old = NULL, *p = calloc(1, sizeof *p);
+	if (p)
+		*p = (struct posted){ .key = posted_key(channel, subject),
+				      .message_id = strdup(message_id),
+				      .at_ms = at_ms };
+	if (!p || !p->key || !p->message_id) {
+		if (p) {
+			free(p->key);
+			free(p->message_id);
+		}
+		free(p);
+		return;
+	}
+	HASH_FIND_STR(o->posted, p->key, old);
+	if (old)
+		posted_free(o, old);
+	HASH_ADD_KEYPTR(hh, o->posted, p->key, strlen(p->key), p);
+	if (HASH_COUNT(o->posted) > POSTED_MAX)
+		posted_free(o, o->posted);
+}
+
+int64_t outbox_card_at(struct outbox *o, const char *channel, const char *subject)
 {
 	CLEANUP(free_p) char *key = posted_key(channel, subject);
-	CLEANUP(free_p) char *id = strdup(message_id);
 	struct posted *p = NULL;
-	if (!key || !id)
-		return;
-	HASH_FIND_STR(o->posted, key, p);
-	if (!p) {
-		p = calloc(1, sizeof *p);
-		if (!p)
-			return;
-		p->key = TAKE(key);
-		HASH_ADD_KEYPTR(hh, o->posted, p->key, strlen(p->key), p);
-	}
-	free(p->message_id);
-	p->message_id = TAKE(id);
+	if (key)
+		HASH_FIND_STR(o->posted, key, p);
+	return p && *p->message_id ? p->at_ms : 0;
 }
 
 static bool posted_row(void *owner, sqlite3_stmt *st)
 {
 	posted_set(owner, (const char *)sqlite3_column_text(st, 0), (const char *)sqlite3_column_text(st, 1),
-		   (const char *)sqlite3_column_text(st, 2));
+		   (const char *)sqlite3_column_text(st, 2), sqlite3_column_int64(st, 3));
 	return true;
 }
 
@@ -90,16 +118,14 @@ enum result rows_load_posted(struct outbox *o, struct error *e)
 {
 	/* Cards of rollouts that ended long ago are never updated again. */
 	return store_load(o->store,
-			  "SELECT channel, subject, message_id FROM outbox_cards ORDER BY at DESC LIMIT 20000",
+			  "SELECT channel, subject, message_id, at FROM (SELECT * FROM outbox_cards ORDER BY at DESC"
+			  " LIMIT 20000) ORDER BY at",
 			  posted_row, o, e);
 }
 
 /* ---- reading what committed ---- */
 
-struct reading {
-	struct outbox *outbox; /* NULL: destroyed meanwhile */
-	bool gone;
-};
+static void owed_write(struct owed *w);
 
 static struct row *row_from(const cJSON *j)
 {
@@ -121,44 +147,72 @@ static struct row *row_from(const cJSON *j)
 	return NULL;
 }
 
+/* How many; -1: no memory for the next one. */
 static int add_rows(struct outbox *o, const cJSON *rows)
 {
 	int n = 0;
 	const cJSON *j;
 	cJSON_ArrayForEach (j, rows) {
-		n++;
 		struct lane *l = lane_of(o, json_text(j, "channel", ""));
 		struct row *r = l ? row_from(j) : NULL;
-		if (!r) {
-			log_error("no_memory", "room=outbox");
-			return n;
-		}
-		if (!l->platform)
+		if (!r)
+			return -1;
+		n++;
+		if (!l->platform) {
 			log_error("channel_unknown", "channel=%s row=%llu", l->channel, (unsigned long long)r->id);
-		o->seen = r->id > o->seen ? r->id : o->seen;
+			free(r->why);
+			r->why = strdup("no platform of this name is configured");
+		}
+		o->seen = r->id;
 		lane_add(l, r);
 		lane_run(l);
 	}
 	return n;
 }
 
+static void try_again(void *owner)
+{
+	struct outbox *o = owner;
+	struct owed *w;
+	DL_FOREACH(o->owed, w)
+	{
+		if (!w->flying)
+			owed_write(w);
+	}
+	rows_read(o);
+}
+
+static void later(struct outbox *o)
+{
+	if (!o->stopped && !timer_active(&o->again))
+		timer_start(o->loop, &o->again, STORE_RETRY_MS, try_again, o);
+}
+
 static void rows_arrived(void *owner, enum result r, const char *json_array, const struct error *why)
 {
-	struct reading *reading = owner;
-	struct outbox *o = reading->gone ? NULL : reading->outbox;
-	free(reading);
-	if (!o)
-		return;
-	o->gone = NULL;
+	struct outbox *o = owner;
 	o->reading = false;
 	CLEANUP(json_delete_p) cJSON *rows = NULL;
 	struct error e;
+	if (r == RC_EXHAUSTED && o->read_rows > 1) {
+		o->read_rows = 1;
+		rows_read(o);
+		return;
+	}
 	if (r != RC_OK || json_parse(json_array, strlen(json_array), &rows, &e) != RC_OK) {
 		log_error("outbox_unreadable", "why=%s", r != RC_OK ? why->text : e.text);
+		later(o);
 		return;
 	}
 	int n = add_rows(o, rows);
-	if (n == READ_ROWS || o->read_again)
+	if (n < 0) {
+		log_error("no_memory", "room=outbox");
+		later(o);
+		return;
+	}
+	bool more = n == o->read_rows || o->read_again;
+	o->read_rows = READ_ROWS;
+	if (more)
 		rows_read(o);
 }
 
@@ -170,19 +224,14 @@ void rows_read(struct outbox *o)
 		o->read_again = true;
 		return;
 	}
-	struct reading *reading = calloc(1, sizeof *reading);
-	if (!reading) {
-		log_error("no_memory", "room=outbox");
-		return;
-	}
-	reading->outbox = o;
-	o->gone = &reading->gone;
+	if (!o->read_rows)
+		o->read_rows = READ_ROWS;
 	o->reading = true;
 	o->read_again = false;
 	store_read(o->store,
 		   "SELECT id, kind, channel, subject, key, body, urgent, tried, dead, why FROM outbox"
 		   " WHERE id > ?1 ORDER BY id LIMIT ?2",
-		   "ii", rows_arrived, reading, (int64_t)o->seen, (int64_t)READ_ROWS);
+		   "ii", rows_arrived, o, (int64_t)o->seen, (int64_t)o->read_rows);
 }
 
 /* ---- outcomes ---- */
@@ -194,22 +243,70 @@ void rows_trying(struct outbox *o, const struct row *r, store_done *done, void *
 	store_submit(tx, done, owner);
 }
 
-void rows_sent(struct outbox *o, const struct lane *l, const struct row *r, const char *message_id)
+void owed_free(struct owed *w)
 {
-	struct store_tx *tx = store_begin(o->store);
-	store_exec(tx, "DELETE FROM outbox WHERE id = ?1", "i", (int64_t)r->id);
-	if (message_id)
+	assert(!w->flying);
+	DL_DELETE(w->outbox->owed, w);
+	free(w->channel);
+	free(w->subject);
+	free(w->message_id);
+	free(w);
+}
+
+static void owed_written(void *owner, enum result r, const struct error *why)
+{
+	struct owed *w = owner;
+	w->flying = false;
+	if (r == RC_OK) {
+		owed_free(w);
+		return;
+	}
+	log_error("outcome_not_stored", "channel=%s row=%llu why=%s", w->channel, (unsigned long long)w->row,
+		  why->text);
+	later(w->outbox);
+}
+
+static void owed_write(struct owed *w)
+{
+	struct store_tx *tx = store_begin(w->outbox->store);
+	store_exec(tx, "DELETE FROM outbox WHERE id = ?1", "i", (int64_t)w->row);
+	if (w->message_id)
 		store_exec(tx,
 			   "INSERT INTO outbox_cards (channel, subject, message_id, at) VALUES (?1, ?2, ?3, ?4)"
 			   " ON CONFLICT (channel, subject) DO UPDATE SET message_id = ?3, at = ?4",
-			   "sssi", l->channel, r->subject, message_id, loop_wall(o->loop).v);
-	store_submit(tx, NULL, NULL);
+			   "sssi", w->channel, w->subject, w->message_id, w->at_ms);
+	w->flying = true;
+	store_submit(tx, owed_written, w);
+}
+
+void rows_sent(struct outbox *o, const struct lane *l, const struct row *r, const char *message_id)
+{
+	struct owed *w = calloc(1, sizeof *w);
+	if (!w) {
+		log_error("no_memory", "room=outbox"); /* the row stays: the next start asks whether it arrived */
+		return;
+	}
+	*w = (struct owed){ .outbox = o,
+			    .row = r->id,
+			    .channel = strdup(l->channel),
+			    .subject = strdup(r->subject),
+			    .message_id = message_id ? strdup(message_id) : NULL,
+			    .at_ms = loop_wall(o->loop).v };
+	DL_APPEND(o->owed, w);
+	if (w->channel && w->subject)
+		owed_write(w);
+	else
+		owed_free(w);
 }
 
 void rows_dead(struct outbox *o, const struct row *r, const char *why)
 {
 	struct store_tx *tx = store_begin(o->store);
 	store_exec(tx, "UPDATE outbox SET dead = 1, why = ?2 WHERE id = ?1", "is", (int64_t)r->id, why);
+	store_exec(tx,
+		   "DELETE FROM outbox WHERE dead = 1 AND id <= (SELECT id FROM outbox WHERE dead = 1"
+		   " ORDER BY id DESC LIMIT 1 OFFSET ?1)",
+		   "i", (int64_t)DEAD_MAX);
 	store_submit(tx, NULL, NULL);
 }
 
