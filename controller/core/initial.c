@@ -6,6 +6,22 @@
 #include "controller/core/objects.h"
 #include "controller/core/sides.h"
 
+/* Fields of the extension that do nothing because it is off: told, never silent. */
+static void say_unused_fields(struct draft *t)
+{
+	const struct analysis *an = &t->c->analysis;
+	const struct {
+		const char *name;
+		int value;
+	} fields[] = { { "canaryReplicas", an->canary_replicas },
+		       { "maxReplicas", an->max_replicas },
+		       { "canaryWeight", an->canary_weight },
+		       { "stepReplicas", an->step_replicas } };
+	for (size_t i = 0; i < sizeof fields / sizeof *fields && !t->c->extension; i++)
+		if (fields[i].value)
+			SAY(t, EXTENSION_OFF, .ordinal = fields[i].name, .a = fields[i].name);
+}
+
 void initial_detect(struct draft *t)
 {
 	const struct observed *o = t->o;
@@ -15,6 +31,7 @@ void initial_detect(struct draft *t)
 		draft_record(t);
 	t->d.status.own.wanted_weight = -1;
 	t->d.status.own.max_replicas = t->c->extension ? whole : 0;
+	say_unused_fields(t);
 	t->d.again = true;
 }
 

@@ -994,6 +994,20 @@ static void test_a_newer_revision_is_asked_for_itself(void **state)
 	scene_close(&s);
 }
 
+static void test_fields_of_the_extension_without_it(void **state)
+{
+	(void)state;
+	struct scene s;
+	scene_init(&s);
+	s.c.analysis.max_replicas = 4;
+	scene_open(&s, "v1", 1);
+	bootstrap(&s);
+	assert_int_equal(heard(&s, "analysis.maxReplicas has no effect without the annotation "
+				   "alicloud.canary.extension.switch: 'true'"),
+			 1);
+	scene_close(&s);
+}
+
 static void test_deletion_with_revert(void **state)
 {
 	(void)state;
@@ -1069,6 +1083,7 @@ int main(void)
 		cmocka_unit_test(test_a_revision_that_comes_with_the_rollback),
 		cmocka_unit_test(test_a_late_answer_is_dropped),
 		cmocka_unit_test(test_a_newer_revision_is_asked_for_itself),
+		cmocka_unit_test(test_fields_of_the_extension_without_it),
 		cmocka_unit_test(test_deletion_with_revert),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
