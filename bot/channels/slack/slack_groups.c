@@ -10,15 +10,6 @@
 
 enum { FRESH_MS = 60 * 1000, GROUPS_MAX = 64, FORM_BYTES_MAX = 256 };
 
-struct slack_group {
-	struct slack *slack;
-	struct slack_group *next;
-	char *id;   /* "S012"; owned */
-	char *name; /* "slack:S012"; owned */
-	cJSON *members;
-	struct mono_ms read_at;
-	bool known, asking;
-};
 /* Somebody waits for the groups of a person. */
 struct slack_question {
 	struct slack_question *next;

@@ -78,6 +78,16 @@ bool slack_response_url_good(const struct slack *s, const char *url);
 void slack_deliver(void *channel_owner, const struct outbox_item *item, outbox_sent *done, void *owner);
 
 /* ---- slack_groups.c ---- */
+/* A user group that policies name, and who is in it. */
+struct slack_group {
+	struct slack *slack;
+	struct slack_group *next;
+	char *id;   /* "S012"; owned */
+	char *name; /* "slack:S012"; owned */
+	cJSON *members;
+	struct mono_ms read_at;
+	bool known, asking;
+};
 MUST_CHECK enum result slack_groups_create(struct slack *s, const char *const *ids, struct error *e);
 void slack_groups_destroy(struct slack *s);
 void slack_groups_of(struct channel *c, const struct person *p, void (*done)(void *owner, const char *const *groups),
