@@ -48,16 +48,16 @@ static enum result read_into(const struct yaml_doc *doc, struct arena *a, struct
 		return error_set(e, RC_EXHAUSTED, "no memory for the configuration");
 	c->arena = a;
 	struct config_reader r = { .doc = doc, .arena = a, .findings = f };
-	size_t before = f->count;
+	size_t before = f->errors;
 	config_parse(&r, doc ? yaml_root(doc) : NULL, config_keys, c, "");
 	if (!r.exhausted)
 		config_rules(&r, c);
 	findings_sort(f);
 	if (r.exhausted)
 		return error_set(e, RC_EXHAUSTED, "no memory for the configuration");
-	if (f->count > before)
-		return error_set(e, RC_INVALID, "%zu mistake%s in the configuration", f->count - before,
-				 f->count - before == 1 ? "" : "s");
+	if (f->errors > before)
+		return error_set(e, RC_INVALID, "%zu mistake%s in the configuration", f->errors - before,
+				 f->errors - before == 1 ? "" : "s");
 	*ret = c;
 	return RC_OK;
 }

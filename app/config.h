@@ -12,6 +12,7 @@
 #include "bot/bot.h"
 #include "bot/channels/dingtalk/dingtalk.h"
 #include "controller/model/canary.h"
+#include "controller/node/node.h"
 
 struct yaml_doc;
 
@@ -75,7 +76,7 @@ struct config {
 		} egress;
 	} controller;
 	struct {
-		const char *bot_token, *signing_secret, *previous_signing_secret, *api_url, *path, *team;
+		const char *bot_token, *signing_secret, *previous_signing_secret, *api_url, *path, *team, *app;
 		const char *const *response_hosts;
 	} slack; /* bot_token NULL: not configured */
 	struct {
@@ -86,6 +87,15 @@ struct config {
 		bool open;
 		const char *const *allow_cidrs;
 	} gates;
+	struct { /* for `rollcall node` */
+		const char *name, *addresses;
+		const struct node_image *images; /* ends with a NULL pattern */
+		struct {
+			const char *listen, *binary, *ingress_class; /* listen NULL: no nginx */
+			int64_t workers;
+			bool close_client_connections;
+		} nginx;
+	} node;
 	/* as written */
 	const struct config_policy *policies_written;
 	const struct config_user *users_written;
@@ -94,6 +104,7 @@ struct config {
 	/* as the rooms want them; each ends with a NULL name */
 	const struct policy *policies; /* one named "default" is always there */
 	const struct directory_user *users;
+	const struct person *persons; /* the users, as somebody who shows a PIN */
 	const struct bot_route *routes;
 	const struct bot_channel_lang *languages;
 	enum card_lang language; /* of channels that name none */
@@ -108,6 +119,8 @@ MUST_CHECK enum result config_read(const struct yaml_doc *doc, struct config **r
 				   struct error *e);
 void config_free(struct config *c); /* wipes its secrets; NULL is fine */
 DEFINE_CLEANUP(struct config, config_free)
+const char *config_log_level(const struct config *c);
+const char *config_log_format(const struct config *c);
 /* Every key with its default and what it means: the text of config.example.yaml. malloc'ed; NULL: no memory. */
 char *config_example(void);
 /* "0.0.0.0:8484" and the like: reachable from other machines. */

@@ -13,7 +13,8 @@ static const char head[] = "# The configuration of `rollcall serve --config FILE
 			   "`slack`, `dingtalk`,\n"
 			   "# `routes` and `languages` are optional. Unknown keys are errors; `rollcall check FILE` "
 			   "tells all mistakes at once.\n"
-			   "# Secrets are never written here: ${env:NAME} reads the environment, file:/path a file.\n"
+			   "# Secrets: ${env:NAME} reads the environment, file:/path a file. One that stands here "
+			   "itself is warned about.\n"
 			   "# SIGHUP reads the file again: users, policies, routes, languages, log.level and the TLS "
 			   "certificate change at once,\n"
 			   "# all or nothing; for any other key the log says that a restart is needed.\n";

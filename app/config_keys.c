@@ -84,7 +84,7 @@ static const struct config_key user_keys[] = {
 	{ "pin", CONFIG_SECRET, OF(pin), .example = "file:/run/secrets/lin-pin",
 	  .help = "Personal PIN for the confirm page of links, six characters or more." },
 	{ "pin_sha256", CONFIG_TEXT, OF(pin_sha256), .example = "\"SALT:HEX\"",
-	  .help = "The same as SALT:HEX, HEX being the SHA-256 of SALT:PIN. `rollcall pin` makes one." },
+	  .help = "The same as SALT:HEX, HEX being the SHA-256 of \"SALT:PIN\". `rollcall pin` makes one." },
 	{ 0 }
 };
 #undef OF
@@ -126,6 +126,7 @@ static const struct config_key slack_keys[] = {
 	{ "response_hosts", CONFIG_TEXTS, IN(slack.response_hosts), "[hooks.slack.com]",
 	  .help = "Hosts that answers to a click may be sent to; at most three." },
 	{ "path", CONFIG_TEXT, IN(slack.path), "/slack/events", .help = "Where Slack posts to: commands, interactivity, events." },
+	{ "app", CONFIG_TEXT, IN(slack.app), .example = "A012AB3CD", .help = "The app's id. Without it: learnt from Slack's answers." },
 	{ "team", CONFIG_TEXT, IN(slack.team), .example = "T012AB3CD", .help = "The only workspace that is served. Without it: the bot's own." },
 	{ 0 }
 };
@@ -134,6 +135,8 @@ static const struct config_key robot_keys[] = {
 	{ "url", CONFIG_SECRET, OF(url), .example = "${env:DINGTALK_ROBOT_URL}", .required = true,
 	  .help = "https://oapi.dingtalk.com/robot/send?access_token=..." },
 	{ "secret", CONFIG_SECRET, OF(secret), .example = "${env:DINGTALK_ROBOT_SECRET}", .help = "SEC..., when the robot signs." },
+	{ "at_mobiles", CONFIG_TEXTS, OF(at_mobiles), .example = "[\"13800138000\"]",
+	  .help = "Phone numbers that are mentioned beside each question." },
 	{ "keyword", CONFIG_TEXT, OF(keyword), .example = "rollout", .help = "The text that the robot wants in each message." },
 	{ 0 }
 };
@@ -166,6 +169,34 @@ static const struct config_key gate_keys[] = {
 	{ 0 }
 };
 
+#define OF(field) .offset = offsetof(struct node_image, field)
+static const struct config_key image_keys[] = {
+	{ "image", CONFIG_TEXT, OF(pattern), .example = "\"registry.example.com/shop/*\"", .required = true,
+	  .help = "An image's whole name, or a beginning of it and \"*\"." },
+	{ "command", CONFIG_TEXTS, OF(command), .example = "[/usr/local/bin/shop, --listen, \"{address}:{port}\", --color, \"{tag}\"]",
+	  .required = true, .help = "{tag} {image} {port} {address} {pod} {namespace} are replaced; {args} becomes the container's own." },
+	{ "env", CONFIG_TEXTS, OF(env), .example = "[\"MODE={tag}\"]", .help = NULL },
+	{ 0 }
+};
+#undef OF
+static const struct config_key nginx_keys[] = {
+	{ "listen", CONFIG_TEXT, IN(node.nginx.listen), .example = "127.0.0.1:8080", .help = "Without it no nginx is run." },
+	{ "binary", CONFIG_TEXT, IN(node.nginx.binary), .example = "/usr/sbin/nginx", .help = "Without it: as found in PATH." },
+	{ "ingress_class", CONFIG_TEXT, IN(node.nginx.ingress_class), "nginx", .help = "Besides Ingresses that name none." },
+	{ "workers", CONFIG_INT, IN(node.nginx.workers), "0", .min = 0, .max = 256, .help = "0: one a core." },
+	{ "close_client_connections", CONFIG_BOOL, IN(node.nginx.close_client_connections), "false",
+	  .help = "After each answer: for clients that do not repeat a request which met a closing connection." },
+	{ 0 }
+};
+static const struct config_key node_keys[] = {
+	{ "name", CONFIG_TEXT, IN(node.name), "rollcall", .help = "Of the node, as its pods carry it." },
+	{ "addresses", CONFIG_TEXT, IN(node.addresses), "127.10.0.0/16", .help = "For pods; within 127.0.0.0/8 nothing has to be set up." },
+	{ "images", CONFIG_LIST, IN(node.images), .keys = image_keys, .entry_bytes = sizeof(struct node_image),
+	  .help = "What runs for a container image." },
+	{ "nginx", CONFIG_SECTION, .keys = nginx_keys, .help = "Serves the Ingress objects." },
+	{ 0 }
+};
+
 const struct config_key config_keys[] = {
 	{ "listen", CONFIG_SECTION, .keys = listen_keys, .help = "Where rollcall listens." },
 	{ "public_url", CONFIG_URL, IN(public_url), .example = "https://rollcall.example.com",
@@ -190,6 +221,18 @@ const struct config_key config_keys[] = {
 	  .entry_bytes = sizeof(struct config_language),
 	  .help = "Of cards, by channel: en or zh. \"default\" is for all that are not named, and en without it. Changes on SIGHUP." },
 	{ "gates", CONFIG_SECTION, .keys = gate_keys, .help = "Who may ask the gates that a stock Flagger polls, beside API tokens." },
+	{ "node", CONFIG_SECTION, .keys = node_keys,
+	  .help = "For `rollcall node`, which runs pods as processes of this machine: no container runtime. It reads data_dir, log and cluster too." },
 	{ 0 }
 };
 /* clang-format on */
+
+const char *config_log_level(const struct config *c)
+{
+	return levels[c->log.level];
+}
+
+const char *config_log_format(const struct config *c)
+{
+	return formats[c->log.format];
+}

@@ -48,9 +48,11 @@ void config_parse(struct config_reader *r, const cJSON *node, const struct confi
 		  const char *path);
 /* Makes what the rooms want of what was written, and finds what does not fit together. */
 void config_rules(struct config_reader *r, struct config *c);
-/* ${env:NAME} or file:/path. NULL: *why says what is wrong, and never the value. In the arena. */
-const char *config_secret(struct arena *a, const char *written, struct error *why);
+/* ${env:NAME}, file:/path or the secret itself (*ret_plain). NULL: *why says what is wrong, and never the value. In the
+ * arena. */
+const char *config_secret(struct arena *a, const char *written, bool *ret_plain, struct error *why);
 MUST_CHECK enum result config_parse_address(struct arena *a, const char *text, struct config_address *ret,
 					    struct error *why);
+void config_warning(struct config_reader *r, const cJSON *node, const char *path, const char *fmt, ...) PRINTF(4, 5);
 void config_finding(struct config_reader *r, const cJSON *node, bool key, const char *path, const char *fmt, ...)
 	PRINTF(5, 6);

@@ -28,6 +28,16 @@ void config_finding(struct config_reader *r, const cJSON *node, bool key, const 
 	va_end(ap);
 }
 
+void config_warning(struct config_reader *r, const cJSON *node, const char *path, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	struct yaml_place at = r->doc && node ? yaml_place(r->doc, node) : (struct yaml_place){ 0 };
+	if (!findings_vwarn(r->findings, at, path, fmt, ap))
+		r->exhausted = true;
+	va_end(ap);
+}
+
 /* ---- what is wrong with a value ---- */
 
 static const char *type_of(const cJSON *v)
@@ -110,9 +120,13 @@ static const char *read_secret(struct config_reader *r, const cJSON *v, const ch
 		wrong_type(r, v, path, "text");
 		return NULL;
 	}
-	const char *secret = config_secret(r->arena, v->valuestring, &why);
+	bool plain = false;
+	const char *secret = config_secret(r->arena, v->valuestring, &plain, &why);
 	if (!secret)
 		config_finding(r, v, false, path, "%s", why.text);
+	else if (plain)
+		config_warning(r, v, path,
+			       "the secret itself stands here; ${env:NAME} or file:/path keeps it out of the file");
 	return secret;
 }
 

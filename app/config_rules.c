@@ -130,8 +130,8 @@ static void rules_identities(struct config_reader *r, const struct config *c, co
 
 static bool is_pin_hash(const char *s)
 {
-	const char *colon = strchr(s, ':');
-	return colon && colon > s && strlen(colon + 1) == 64 && strspn(colon + 1, "0123456789abcdef") == 64;
+	const char *colon = strchr(s, ':'), *hex = colon ? colon + 1 : s;
+	return strlen(hex) == 64 && strspn(hex, "0123456789abcdef") == 64;
 }
 
 static void rules_pin(struct config_reader *r, const struct config_user *u)
@@ -425,6 +425,34 @@ static void make_users(struct config_reader *r, struct config *c)
 	c->users = list;
 }
 
+/* A PIN proves a user of ours; the DingTalk identity, when there is one, is what policies may name. */
+static struct person person_of(const struct config_user *u)
+{
+	static const char dingtalk[] = "dingtalk:";
+	struct person p = {
+		.platform = "link", .team = "", .id = u->name, .name = u->name, .user = u->name, .groups = u->groups
+	};
+	for (const char *const *i = u->identities; i && *i; i++)
+		if (text_starts(*i, dingtalk)) {
+			p.platform = "dingtalk";
+			p.id = *i + strlen(dingtalk);
+			break;
+		}
+	return p;
+}
+
+static void make_persons(struct config_reader *r, struct config *c)
+{
+	size_t n = 0;
+	while (c->users_written && c->users_written[n].name)
+		n++;
+	struct person *list = arena_alloc(r->arena, n + 1, sizeof *list);
+	r->exhausted = r->exhausted || !list;
+	for (size_t i = 0; list && i < n; i++)
+		list[i] = person_of(&c->users_written[i]);
+	c->persons = list;
+}
+
 /* Texts that may be missing are "" or NULL as the rooms want them. */
 static void make_robots(struct config *c)
 {
@@ -435,11 +463,21 @@ static void make_robots(struct config *c)
 	}
 }
 
+static void rules_node(struct config_reader *r, struct config *c)
+{
+	struct config_address unused;
+	struct error why;
+	if (c->node.nginx.listen && config_parse_address(r->arena, c->node.nginx.listen, &unused, &why) != RC_OK)
+		config_finding(r, place(r, "node", "nginx", "listen", NULL), false, "node.nginx.listen", "%s",
+			       why.text);
+}
+
 void config_rules(struct config_reader *r, struct config *c)
 {
 	rules_listen(r, c);
 	rules_users(r, c);
 	make_users(r, c);
+	make_persons(r, c);
 	rules_policies(r, c);
 	rules_routes(r, c);
 	rules_languages(r, c);
@@ -447,4 +485,5 @@ void config_rules(struct config_reader *r, struct config *c)
 	rules_robots(r, c);
 	make_robots(c);
 	rules_gates(r, c);
+	rules_node(r, c);
 }

@@ -46,15 +46,20 @@ static const char *from_file(struct arena *a, const char *path, struct error *wh
 	return NULL;
 }
 
-const char *config_secret(struct arena *a, const char *written, struct error *why)
+const char *config_secret(struct arena *a, const char *written, bool *ret_plain, struct error *why)
 {
 	const char *secret = NULL;
-	if (text_starts(written, "${env:") && text_ends(written, "}"))
+	*ret_plain = false;
+	if (text_starts(written, "${env:") && text_ends(written, "}")) {
 		secret = from_environment(a, written, why);
-	else if (text_starts(written, "file:"))
+	} else if (text_starts(written, "file:")) {
 		secret = from_file(a, written + strlen("file:"), why);
-	else
-		(void)error_set(why, RC_INVALID, "a secret is not written here: use ${env:NAME} or file:/path");
+	} else if (!*written || text_starts(written, "$")) {
+		(void)error_set(why, RC_INVALID, "a secret is written as ${env:NAME} or file:/path");
+	} else {
+		*ret_plain = true;
+		secret = arena_strdup(a, written);
+	}
 	if (secret)
 		log_redact(secret);
 	return secret;

@@ -16,18 +16,31 @@ static bool grow(struct findings *f)
 	return true;
 }
 
-bool findings_vadd(struct findings *f, struct yaml_place at, const char *field, const char *fmt, va_list ap)
+static bool vadd(struct findings *f, bool warning, struct yaml_place at, const char *field, const char *fmt, va_list ap)
+	PRINTF(5, 0);
+
+static bool vadd(struct findings *f, bool warning, struct yaml_place at, const char *field, const char *fmt, va_list ap)
 {
+	f->errors += !warning;
 	if (f->count >= FINDINGS_MAX)
 		return true;
-	f->errors++;
 	if (f->count == f->cap && !grow(f))
 		return false;
 	struct finding *n = &f->at[f->count++];
-	*n = (struct finding){ .line = at.line, .column = at.column };
+	*n = (struct finding){ .warning = warning, .line = at.line, .column = at.column };
 	(void)snprintf(n->field, sizeof n->field, "%s", field);
 	(void)vsnprintf(n->text, sizeof n->text, fmt, ap);
 	return true;
+}
+
+bool findings_vadd(struct findings *f, struct yaml_place at, const char *field, const char *fmt, va_list ap)
+{
+	return vadd(f, false, at, field, fmt, ap);
+}
+
+bool findings_vwarn(struct findings *f, struct yaml_place at, const char *field, const char *fmt, va_list ap)
+{
+	return vadd(f, true, at, field, fmt, ap);
 }
 
 bool findings_add(struct findings *f, struct yaml_place at, const char *field, const char *fmt, ...)

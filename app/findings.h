@@ -9,6 +9,9 @@
 #include "base/yaml.h"
 #include "controller/model/canary.h"
 
+/* A warning does not count as an error. */
+bool findings_vwarn(struct findings *f, struct yaml_place at, const char *field, const char *fmt, va_list ap)
+	PRINTF(4, 0);
 enum { FINDINGS_MAX = 1000 }; /* what comes after is left out */
 
 bool findings_vadd(struct findings *f, struct yaml_place at, const char *field, const char *fmt, va_list ap)

@@ -1,0 +1,95 @@
+/* Taking the house down. What is under way finishes: the servers close first and wait for their answers, the store
+ * last, after everything that may still write to it. */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "app/house.h"
+#include "base/log.h"
+#include "controller/cluster/kube/kube.h"
+
+enum { GRACE_MS = 4000, DEADLINE_MS = 9500 };
+
+static void took_too_long(void *owner)
+{
+	(void)owner;
+	log_error("stop_failed", "why=%s", "not everything ended in time");
+	log_flush();
+	_exit(EXIT_FAILURE);
+}
+
+static void all_stored(void *owner)
+{
+	struct house *h = owner;
+	outbox_destroy(h->outbox);
+	api_destroy(h->api);
+	approvals_destroy(h->approvals);
+	tokens_destroy(h->tokens);
+	cluster_destroy(h->cluster);
+	http_client_destroy(h->http);
+	timer_stop(&h->deadline);
+	h->down = true;
+	loop_stop(h->loop);
+}
+
+static void lease_released(void *owner)
+{
+	struct house *h = owner;
+	if (h->store)
+		store_close(h->store, all_stored, h);
+	else
+		all_stored(h);
+}
+
+static void servers_closed(struct house *h)
+{
+	h->ears = NULL;
+	for (struct channel **c = h->channels; *c; c++)
+		(*c)->ops->destroy(*c);
+	engine_destroy(h->engine);
+	bot_destroy(h->bot);
+	if (h->outbox)
+		outbox_stop(h->outbox);
+	if (h->cluster)
+		kube_release_lease(h->cluster, lease_released, h);
+	else
+		lease_released(h);
+}
+
+static void server_closed(void *owner)
+{
+	struct house *h = owner;
+	if (--h->closing == 0)
+		servers_closed(h);
+}
+
+void house_stop(struct house *h)
+{
+	if (h->stopping)
+		return;
+	h->stopping = true;
+	timer_stop(&h->sync);
+	timer_start(h->loop, &h->deadline, DEADLINE_MS, took_too_long, h);
+	if (h->server)
+		house_record(h, "stop", "ok", "");
+	if (h->api)
+		api_stop(h->api);
+	h->closing = 1;
+	if (h->server) {
+		h->closing++;
+		http_server_close(h->server, GRACE_MS, server_closed, h);
+	}
+	if (h->admin) {
+		h->closing++;
+		http_server_close(h->admin, 0, server_closed, h);
+	}
+	server_closed(h);
+}
+
+void house_finish(struct house *h)
+{
+	if (h->loop)
+		loop_destroy(h->loop);
+	metrics_destroy(h->metrics);
+	for (size_t i = 0; i < h->config_count; i++)
+		config_free(h->configs[i]);
+}

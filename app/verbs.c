@@ -1,0 +1,40 @@
+/* Every verb. */
+#include "app/cli.h"
+
+#define TARGET "namespace"
+#define DECISION "namespace reason revision request override"
+
+/* clang-format off */
+const struct verb verbs[] = {
+	{ "serve", "[--config FILE]", "Run the service: step canaries, talk with people", 0, 0, "", verb_serve,
+	  "Without a configuration the defaults hold. SIGHUP reads it again, SIGTERM ends the service within 10 s." },
+	{ "node", "[--config FILE]", "Run pods as processes of this machine", 0, 0, "", verb_node,
+	  "Takes pods that no other node has, runs what `node.images` says for their images, and serves Ingresses by nginx." },
+	{ "check", "FILE...", "Say everything that is wrong with configurations and manifests", 1, 1000, "", verb_check,
+	  "Each mistake is a line FILE:LINE:COLUMN: path: text on standard output; exit code 1 when there is one. \"-\" is\nstandard input." },
+	{ "config", "", "Print a configuration with every key, its default and what it means", 0, 0, "", verb_config, NULL },
+	{ "list", "", "Rollouts, those that wait or move first", 0, 0, "namespace all-namespaces output", verb_list, NULL },
+	{ "status", "NAME", "Where a rollout stands", 1, 1, TARGET " output", verb_status, NULL },
+	{ "approve", "NAME [REASON]", "Vote for what a rollout waits for", 1, 100, DECISION, verb_decide, NULL },
+	{ "reject", "NAME [REASON]", "Vote against it", 1, 100, DECISION, verb_decide, NULL },
+	{ "promote", "NAME [REASON]", "Skip what is left of the analysis and promote", 1, 100, DECISION, verb_decide, NULL },
+	{ "rollback", "NAME [REASON]", "All traffic back to the stable version, at once", 1, 100, DECISION, verb_decide, NULL },
+	{ "pause", "NAME [REASON]", "Hold at this weight", 1, 100, DECISION, verb_decide, NULL },
+	{ "resume", "NAME [REASON]", "Go on", 1, 100, DECISION, verb_decide, NULL },
+	{ "restart", "NAME [REASON]", "Analyse a failed revision again", 1, 100, DECISION, verb_decide, NULL },
+	{ "weight", "NAME PERCENT [REASON]", "Manual release: this weight now", 2, 100, DECISION, verb_weight, NULL },
+	{ "complete", "NAME [REASON]", "Give everything back and remove the Canary", 1, 100, DECISION, verb_decide, NULL },
+	{ "who", "NAME", "Who may decide, who has", 1, 1, TARGET " output", verb_who, NULL },
+	{ "history", "[NAME]", "Who did what", 0, 1, TARGET " output limit", verb_history, NULL },
+	{ "outbox", "[retry ROW|all]", "Messages that wait or could not be sent", 0, 2, "output", verb_outbox, NULL },
+	{ "audit", "verify", "Is the record whole? Names the first row that is not", 1, 1, "", verb_audit,
+	  "Reads DATA_DIR/rollcall.db, whether the service runs or not." },
+	{ "token", "create NAME|list|revoke NAME", "Tokens for the command line and the API", 1, 2, "scope expires output", verb_token,
+	  "create wants --scope: read looks, decide votes and uses verbs as far as policies allow, admin also makes tokens.\n"
+	  "The token is printed once. In policies it is token:NAME. Works on the data folder itself while no service runs." },
+	{ "pin", "", "Turn a PIN from standard input into a line for the configuration", 0, 0, "", verb_pin, NULL },
+	{ "version", "", "The version", 0, 0, "", verb_version, NULL },
+	{ "help", "[VERB]", "This, or more of one verb", 0, 1, "", verb_help, NULL },
+	{ 0 }
+};
+/* clang-format on */

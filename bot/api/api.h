@@ -1,0 +1,33 @@
+#pragma once
+/* REST for the command line and other programs (/api/v1), the gates that a stock Flagger polls, health and metrics.
+ * Loop thread only. */
+#include "base/cleanup.h"
+#include "base/http_server.h"
+#include "bot/api/tokens.h"
+#include "bot/bot.h"
+
+struct api;
+struct api_options { /* all borrowed, and outlive the API */
+	struct loop *loop;
+	struct store *store;
+	struct engine *engine;
+	struct approvals *approvals;
+	struct outbox *outbox;
+	struct bot *bot;
+	struct tokens *tokens;
+	struct metrics *metrics;
+	const char *const *gate_cidrs; /* addresses that may ask gates without a token; NULL-terminated; NULL none */
+	bool gates_open;               /* anybody may ask */
+	/* Is everything up that a decision needs? false: *ret_why says what is missing, for people. */
+	bool (*ready)(void *owner, const char **ret_why);
+	void *owner;
+};
+MUST_CHECK enum result api_create(const struct api_options *o, struct api **ret, struct error *e);
+/* Ends the event streams, which would otherwise keep a server from closing. */
+void api_stop(struct api *a);
+/* After the servers have closed and the bot is gone. */
+void api_destroy(struct api *a);
+/* For the public port, and for the admin port; both end with a NULL path. */
+const struct http_route *api_routes(struct api *a);
+const struct http_route *api_admin_routes(struct api *a);
+DEFINE_CLEANUP(struct api, api_destroy)

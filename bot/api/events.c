@@ -1,0 +1,131 @@
+/* GET /api/v1/events: server-sent events. A peer first gets every rollout as it is ("rollouts"), then each change; with
+ * the Last-Event-ID of the newest change it has missed nothing and gets no list. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "bot/api/api_room.h"
+
+enum { QUEUE_MAX = 4 << 20, EVENT_MAX = 8 << 20, KEEP_ALIVE_MS = 15000 };
+
+struct api_stream {
+	struct api *api;
+	struct http_exchange *x;
+	struct timer alive; /* a comment now and then, so that a dead connection shows */
+	struct api_stream *next, **at;
+};
+
+static void stream_free(struct api_stream *s)
+{
+	timer_stop(&s->alive);
+	*s->at = s->next;
+	if (s->next)
+		s->next->at = s->at;
+	s->api->stream_count--;
+	free(s);
+}
+
+static void stream_closed(void *owner)
+{
+	stream_free(owner);
+}
+
+static void keep_alive(void *owner)
+{
+	static const char comment[] = ":\n\n";
+	struct api_stream *s = owner;
+	timer_start(s->api->o.loop, &s->alive, KEEP_ALIVE_MS, keep_alive, s);
+	(void)http_stream_send(s->x, comment, strlen(comment)); /* closed ones are told by stream_closed */
+}
+
+static void print_event(struct api *a, struct strbuf *b, const char *event)
+{
+	strbuf_addf(b, "id: %s.%llu\nevent: %s\ndata: ", a->boot, (unsigned long long)a->event_id, event);
+}
+
+/* One line: JSON escapes line ends. */
+static void send_all(struct api *a, struct api_stream *s)
+{
+	CLEANUP(arena_destroy_p) struct arena *arena = arena_create(EVENT_MAX * 8ul);
+	size_t n = 0;
+	const struct rollout *const *list = arena ? engine_list(a->o.engine, NULL, arena, &n) : NULL;
+	struct strbuf b;
+	strbuf_init(&b, QUEUE_MAX);
+	print_event(a, &b, "rollouts");
+	strbuf_addc(&b, '[');
+	for (size_t i = 0; list && i < n; i++) {
+		strbuf_add(&b, i ? "," : "");
+		api_add_rollout(&b, list[i]);
+	}
+	strbuf_add(&b, "]\n\n");
+	if (b.overflow)
+		http_stream_end(s->x);
+	else
+		(void)http_stream_send(s->x, b.s, b.len);
+	strbuf_finish(&b);
+}
+
+void api_events(void *owner, struct http_exchange *x)
+{
+	struct api *a = owner;
+	if (!api_admit(a, x, SCOPE_READ) || !api_is_synced(a, x))
+		return;
+	struct api_stream *s = a->stream_count < API_STREAMS_MAX && !a->stopping ? calloc(1, sizeof *s) : NULL;
+	if (!s) {
+		http_respond_error(x, 503, NULL, "too many listen already");
+		return;
+	}
+	char now[64];
+	const char *seen = http_header(x, "last-event-id");
+	(void)snprintf(now, sizeof now, "%s.%llu", a->boot, (unsigned long long)a->event_id);
+	*s = (struct api_stream){ .api = a, .x = x, .next = a->streams, .at = &a->streams };
+	if (s->next)
+		s->next->at = &s->next;
+	a->streams = s;
+	a->stream_count++;
+	http_stream_start(x, "text/event-stream", QUEUE_MAX);
+	http_on_close(x, stream_closed, s);
+	timer_start(a->o.loop, &s->alive, KEEP_ALIVE_MS, keep_alive, s);
+	if (!seen || !text_eq(seen, now))
+		send_all(a, s);
+}
+
+static const char *news_name(enum rollout_news n)
+{
+	static const char *const names[] = {
+		[NEWS_CHANGED] = "changed", [NEWS_SAID] = "said",           [NEWS_ALERT] = "alert",
+		[NEWS_STARTED] = "started", [NEWS_RESTARTED] = "restarted", [NEWS_SUCCEEDED] = "succeeded",
+		[NEWS_FAILED] = "failed",   [NEWS_CANCELLED] = "cancelled", [NEWS_REQUEST_DONE] = "request",
+		[NEWS_GONE] = "gone",
+	};
+	return names[n];
+}
+
+void api_event(void *owner, const struct rollout_event *ev)
+{
+	struct api *a = owner;
+	a->event_id++;
+	if (!a->streams)
+		return;
+	struct strbuf b;
+	strbuf_init(&b, EVENT_MAX);
+	print_event(a, &b, news_name(ev->news));
+	strbuf_add(&b, "{\"text\":");
+	strbuf_add_json(&b, ev->text ? ev->text : "");
+	strbuf_addf(&b, ",\"warning\":%s,\"rollout\":", ev->warning ? "true" : "false");
+	api_add_rollout(&b, ev->rollout);
+	strbuf_add(&b, "}\n\n");
+	for (struct api_stream *s = a->streams; s && !b.overflow; s = s->next)
+		(void)http_stream_send(s->x, b.s, b.len);
+	strbuf_finish(&b);
+}
+
+void api_streams_end(struct api *a)
+{
+	while (a->streams) {
+		struct http_exchange *x = a->streams->x;
+		stream_free(a->streams);
+		http_on_close(x, NULL, NULL);
+		http_stream_end(x);
+	}
+}

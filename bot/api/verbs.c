@@ -1,0 +1,118 @@
+/* POST /api/v1/rollouts/NS/NAME/VERB: the same way in as a press of a button. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/text.h"
+#include "bot/api/api_room.h"
+
+enum { REASON_MAX = 2000, WEIGHT_MAX = 100 };
+
+static void done(void *owner, enum result r, const char *text)
+{
+	struct http_exchange *x = api_call_end(owner);
+	struct error e;
+	if (!x)
+		return;
+	if (r != RC_OK) {
+		(void)error_set(&e, r, "%s", text);
+		http_respond_result(x, &e);
+		return;
+	}
+	struct strbuf b;
+	strbuf_init(&b, API_BODY_MAX);
+	strbuf_add(&b, "{\"text\":");
+	strbuf_add_json(&b, text);
+	strbuf_addc(&b, '}');
+	api_answer(x, 202, &b);
+}
+
+static bool is_verb(const char *name)
+{
+	enum engine_verb unused;
+	return text_eq(name, "approve") || text_eq(name, "reject") || engine_verb_parse(name, &unused, NULL) == RC_OK;
+}
+
+static const char *nearest_verb(const char *name)
+{
+#define X(id, word) word,
+	static const char *const verbs[] = { "approve", "reject", ENGINE_VERBS(X) NULL };
+#undef X
+	return text_nearest(name, verbs);
+}
+
+/* Texts must be texts, and so on; the first that is not is told. */
+static bool types_good(const cJSON *body, const char *verb, struct error *e)
+{
+	static const char *const texts[] = { "reason", "revision", "request", "via" };
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+		const cJSON *v = cJSON_GetObjectItemCaseSensitive(body, texts[i]);
+		if (v && !cJSON_IsString(v))
+			return !error_set(e, RC_INVALID, "%s must be text", texts[i]);
+		if (v && strlen(v->valuestring) > REASON_MAX)
+			return !error_set(e, RC_INVALID, "%s is longer than %d bytes", texts[i], REASON_MAX);
+	}
+	const cJSON *override = cJSON_GetObjectItemCaseSensitive(body, "override");
+	const cJSON *weight = cJSON_GetObjectItemCaseSensitive(body, "weight");
+	if (override && !cJSON_IsBool(override))
+		return !error_set(e, RC_INVALID, "override must be true or false");
+	if (text_eq(verb, "weight") != (weight != NULL))
+		return !error_set(e, RC_INVALID, weight ? "weight belongs to the verb weight" : "weight is missing");
+	if (weight && (!cJSON_IsNumber(weight) || weight->valuedouble < 0 || weight->valuedouble > WEIGHT_MAX ||
+		       weight->valuedouble != (double)(int)weight->valuedouble))
+		return !error_set(e, RC_INVALID, "weight must be a whole number from 0 to %d", WEIGHT_MAX);
+	return true;
+}
+
+static void hand_over(struct api *a, struct http_exchange *x, const struct token *t, const cJSON *body)
+{
+	struct api_call *c = api_call_begin(a, x);
+	if (!c)
+		return;
+	const char *key = http_header(x, "idempotency-key");
+	struct bot_ask ask = {
+		.person = api_person(t),
+		.verb = http_param(x, "verb"),
+		.name = arena_printf(http_arena(x), "%s/%s", http_param(x, "ns"), http_param(x, "name")),
+		.request_id = json_text(body, "request", ""),
+		.revision = json_text(body, "revision", ""),
+		.reason = json_text(body, "reason", ""),
+		.via = text_eq(json_text(body, "via", ""), "cli") ? "cli" : "api",
+		.event_id = key ? arena_printf(http_arena(x), "%s/%s", t->name, key) : "",
+		.message_id = "",
+		.channel = "",
+		.weight = (int)json_int(body, "weight", 0),
+		.override_gates = json_bool(body, "override", false),
+	};
+	bot_do(a->o.bot, &ask, done, c);
+}
+
+void api_verb(void *owner, struct http_exchange *x)
+{
+	static const char *const members[] = { "reason", "revision", "request", "via", "weight", "override", NULL };
+	struct api *a = owner;
+	const char *verb = http_param(x, "verb");
+	const struct token *t = api_admit(a, x, SCOPE_DECIDE);
+	struct error e;
+	if (!t)
+		return;
+	if (!is_verb(verb)) {
+		const char *near = nearest_verb(verb);
+		http_respond_error(x, 404, near, "there is no verb \"%.40s\"%s", verb,
+				   near ? ", did you mean the hint?" : "");
+		return;
+	}
+	if (!api_is_synced(a, x))
+		return;
+	if (!engine_leading(a->o.engine)) {
+		http_respond_error(x, 503, "ask again: another replica answers", "this replica does not lead");
+		return;
+	}
+	CLEANUP(json_delete_p) cJSON *body = api_body(x, members);
+	if (!body)
+		return;
+	if (types_good(body, verb, &e))
+		hand_over(a, x, t, body);
+	else
+		http_respond_result(x, &e);
+}
