@@ -353,7 +353,7 @@ static enum exit_code configured_data_dir(const struct cli *c, char *buf, size_t
 	size_t len = 0, count = 0;
 	struct yaml_doc **docs = NULL;
 	struct error e;
-	if (file_read(c->config, &text, &len, &e) != RC_OK ||
+	if (file_load(c->config, &text, &len, &e) != RC_OK ||
 	    yaml_parse(c->config, text, len, &docs, &count, &e) != RC_OK)
 		return cli_fail(c, EXIT_FAILED, "%s", e.text);
 	(void)snprintf(buf, size, "%s",

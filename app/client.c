@@ -75,7 +75,7 @@ static char *find_token(const struct cli *c)
 	if (cli_data_dir(c, dir, sizeof dir) != EXIT_DONE)
 		return NULL;
 	(void)snprintf(path, sizeof path, "%s/cli.token", dir);
-	if (file_read(path, &token, &len, &e) != RC_OK) {
+	if (file_load(path, &token, &len, &e) != RC_OK) {
 		(void)cli_fail(c, EXIT_FAILED,
 			       "a token is needed: --token, ROLLCALL_TOKEN, or --data-dir of a service on this "
 			       "machine (%s)",
@@ -126,7 +126,7 @@ enum exit_code client_call(const struct cli *c, const char *method, const char *
 	struct http_client *http = NULL;
 	struct call call = { .cli = c, .server = c->server ? c->server : "http://127.0.0.1:8484" };
 	process_prepare();
-	if (c->ca && file_read(c->ca, &ca, &len, &e) != RC_OK)
+	if (c->ca && file_load(c->ca, &ca, &len, &e) != RC_OK)
 		return cli_fail_result(c, &e);
 	enum result r = loop_create(&call.loop, &e);
 	if (r == RC_OK)

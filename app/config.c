@@ -80,7 +80,7 @@ enum result config_load(const char *file, struct config **ret, struct findings *
 	CLEANUP(free_p) char *text = NULL;
 	size_t len = 0, count = 0;
 	struct yaml_doc **docs = NULL;
-	enum result r = file_read(file, &text, &len, e);
+	enum result r = file_load(file, &text, &len, e);
 	if (r == RC_OK)
 		r = yaml_parse(file, text, len, &docs, &count, e);
 	if (r != RC_OK)

@@ -27,7 +27,7 @@ static enum result failure(const char *path, int code, struct error *e)
 	return error_set(e, r, "%s: %s", path, strerror(code));
 }
 
-enum result file_read(const char *path, char **ret, size_t *ret_len, struct error *e)
+enum result file_load(const char *path, char **ret, size_t *ret_len, struct error *e)
 {
 	CLEANUP(close_p) int fd = text_eq(path, "-") ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)

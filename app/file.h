@@ -7,7 +7,7 @@
 enum { FILE_MAX = 4 << 20 };
 
 /* "-" is standard input. *ret is malloc'ed and ends in NUL; e begins with the file's name. */
-MUST_CHECK enum result file_read(const char *path, char **ret, size_t *ret_len, struct error *e);
+MUST_CHECK enum result file_load(const char *path, char **ret, size_t *ret_len, struct error *e);
 /* For the owner alone, and whole or not at all: a new file takes the old one's place. */
 MUST_CHECK enum result file_write_private(const char *path, const char *text, struct error *e);
 /* A folder for the owner alone; parents must be there. One that exists is taken as it is. */

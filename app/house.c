@@ -222,19 +222,19 @@ static bool is_ready(void *owner, const char **ret_why)
 
 static enum result build_api(struct house *h, struct error *e)
 {
-	struct api_options o = { .loop = h->loop,
-				 .store = h->store,
-				 .engine = h->engine,
-				 .approvals = h->approvals,
-				 .outbox = h->outbox,
-				 .bot = h->bot,
-				 .tokens = h->tokens,
-				 .metrics = h->metrics,
-				 .gate_cidrs = h->config->gates.allow_cidrs,
-				 .gates_open = h->config->gates.open,
-				 .ready = is_ready,
-				 .owner = h };
-	return api_create(&o, &h->api, e);
+	struct rest_options o = { .loop = h->loop,
+				  .store = h->store,
+				  .engine = h->engine,
+				  .approvals = h->approvals,
+				  .outbox = h->outbox,
+				  .bot = h->bot,
+				  .tokens = h->tokens,
+				  .metrics = h->metrics,
+				  .gate_cidrs = h->config->gates.allow_cidrs,
+				  .gates_open = h->config->gates.open,
+				  .ready = is_ready,
+				  .owner = h };
+	return rest_create(&o, &h->api, e);
 }
 
 static void add_process_metrics(struct house *h)
@@ -306,7 +306,7 @@ static enum result listen_on(struct house *h, const struct config_address *at, c
 
 static enum result open_servers(struct house *h, struct error *e)
 {
-	const struct http_route *mine = api_routes(h->api);
+	const struct http_route *mine = rest_routes(h->api);
 	size_t n = count_routes(mine), total = n;
 	for (struct channel *const *c = h->channels; *c; c++)
 		total += count_routes(channel_routes(*c));
@@ -322,7 +322,7 @@ static enum result open_servers(struct house *h, struct error *e)
 	}
 	enum result r = listen_on(h, &h->config->listen.address, all, true, &h->server, e);
 	if (r == RC_OK)
-		r = listen_on(h, &h->config->listen.admin, api_admin_routes(h->api), false, &h->admin, e);
+		r = listen_on(h, &h->config->listen.admin, rest_admin_routes(h->api), false, &h->admin, e);
 	return r;
 }
 

@@ -9,7 +9,7 @@
 #include "base/loop.h"
 #include "base/metrics.h"
 #include "base/store.h"
-#include "bot/api/api.h"
+#include "bot/api/rest.h"
 #include "bot/bot.h"
 #include "controller/cluster/cluster.h"
 #include "controller/engine.h"
@@ -36,7 +36,7 @@ struct house {
 	struct engine *engine;
 	struct bot *bot;
 	struct bot *ears; /* the bot, from when it may answer on */
-	struct api *api;
+	struct rest *api;
 	struct http_server *server, *admin;
 
 	struct controller_options controller;

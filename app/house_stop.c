@@ -21,7 +21,7 @@ static void all_stored(void *owner)
 {
 	struct house *h = owner;
 	outbox_destroy(h->outbox);
-	api_destroy(h->api);
+	rest_destroy(h->api);
 	approvals_destroy(h->approvals);
 	tokens_destroy(h->tokens);
 	cluster_destroy(h->cluster);
@@ -72,7 +72,7 @@ void house_stop(struct house *h)
 	if (h->server)
 		house_record(h, "stop", "ok", "");
 	if (h->api)
-		api_stop(h->api);
+		rest_stop(h->api);
 	h->closing = 1;
 	if (h->server) {
 		h->closing++;

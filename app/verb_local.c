@@ -56,7 +56,7 @@ static bool check_file(const struct cli *c, const char *file)
 	struct yaml_doc **docs = NULL;
 	struct findings f = { 0 };
 	struct error e;
-	enum result r = file_read(file, &text, &len, &e);
+	enum result r = file_load(file, &text, &len, &e);
 	if (r == RC_OK)
 		r = yaml_parse(file, text, len, &docs, &count, &e);
 	for (size_t i = 0; r == RC_OK && i < count; i++)

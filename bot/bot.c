@@ -201,7 +201,7 @@ void bot_stop(struct bot *b)
 	outbox_stop(b->o.outbox);
 	approvals_stop(b->o.approvals);
 	speak_forget(b);
-	calls_cancel(b);
+	bot_calls_cancel(b);
 }
 
 void bot_destroy(struct bot *b)

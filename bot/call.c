@@ -382,7 +382,7 @@ void bot_do(struct bot *b, const struct bot_ask *ask, bot_answer *done, void *ow
 }
 
 /* Everybody hears something; what is recorded already will happen all the same. */
-void calls_cancel(struct bot *b)
+void bot_calls_cancel(struct bot *b)
 {
 	while (b->calls) {
 		struct bot_call *c = b->calls;

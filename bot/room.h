@@ -52,5 +52,5 @@ void speak_forget(struct bot *b); /* at the end */
 void ears_heard(void *owner, const struct interaction *in);
 
 /* ---- call.c: asks under way ---- */
-void calls_cancel(struct bot *b);
+void bot_calls_cancel(struct bot *b);
 void calls_forget(struct bot *b); /* that can never be answered, because the engine is gone */

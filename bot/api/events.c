@@ -4,18 +4,18 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "bot/api/api_room.h"
+#include "bot/api/rest_room.h"
 
 enum { QUEUE_MAX = 4 << 20, EVENT_MAX = 8 << 20, KEEP_ALIVE_MS = 15000 };
 
-struct api_stream {
-	struct api *api;
+struct rest_stream {
+	struct rest *api;
 	struct http_exchange *x;
 	struct timer alive; /* a comment now and then, so that a dead connection shows */
-	struct api_stream *next, **at;
+	struct rest_stream *next, **at;
 };
 
-static void stream_free(struct api_stream *s)
+static void stream_free(struct rest_stream *s)
 {
 	timer_stop(&s->alive);
 	*s->at = s->next;
@@ -33,18 +33,18 @@ static void stream_closed(void *owner)
 static void keep_alive(void *owner)
 {
 	static const char comment[] = ":\n\n";
-	struct api_stream *s = owner;
+	struct rest_stream *s = owner;
 	timer_start(s->api->o.loop, &s->alive, KEEP_ALIVE_MS, keep_alive, s);
 	(void)http_stream_send(s->x, comment, strlen(comment)); /* closed ones are told by stream_closed */
 }
 
-static void print_event(struct api *a, struct strbuf *b, const char *event)
+static void print_event(struct rest *a, struct strbuf *b, const char *event)
 {
 	strbuf_addf(b, "id: %s.%llu\nevent: %s\ndata: ", a->boot, (unsigned long long)a->event_id, event);
 }
 
 /* One line: JSON escapes line ends. */
-static void send_all(struct api *a, struct api_stream *s)
+static void send_all(struct rest *a, struct rest_stream *s)
 {
 	CLEANUP(arena_destroy_p) struct arena *arena = arena_create(EVENT_MAX * 8ul);
 	size_t n = 0;
@@ -55,7 +55,7 @@ static void send_all(struct api *a, struct api_stream *s)
 	strbuf_addc(&b, '[');
 	for (size_t i = 0; list && i < n; i++) {
 		strbuf_add(&b, i ? "," : "");
-		api_add_rollout(&b, list[i]);
+		rest_add_rollout(&b, list[i]);
 	}
 	strbuf_add(&b, "]\n\n");
 	if (b.overflow)
@@ -65,12 +65,12 @@ static void send_all(struct api *a, struct api_stream *s)
 	strbuf_finish(&b);
 }
 
-void api_events(void *owner, struct http_exchange *x)
+void rest_events(void *owner, struct http_exchange *x)
 {
-	struct api *a = owner;
-	if (!api_admit(a, x, SCOPE_READ) || !api_is_synced(a, x))
+	struct rest *a = owner;
+	if (!rest_admit(a, x, SCOPE_READ) || !rest_is_synced(a, x))
 		return;
-	struct api_stream *s = a->stream_count < API_STREAMS_MAX && !a->stopping ? calloc(1, sizeof *s) : NULL;
+	struct rest_stream *s = a->stream_count < REST_STREAMS_MAX && !a->stopping ? calloc(1, sizeof *s) : NULL;
 	if (!s) {
 		http_respond_error(x, 503, NULL, "too many listen already");
 		return;
@@ -78,7 +78,7 @@ void api_events(void *owner, struct http_exchange *x)
 	char now[64];
 	const char *seen = http_header(x, "last-event-id");
 	(void)snprintf(now, sizeof now, "%s.%llu", a->boot, (unsigned long long)a->event_id);
-	*s = (struct api_stream){ .api = a, .x = x, .next = a->streams, .at = &a->streams };
+	*s = (struct rest_stream){ .api = a, .x = x, .next = a->streams, .at = &a->streams };
 	if (s->next)
 		s->next->at = &s->next;
 	a->streams = s;
@@ -101,9 +101,9 @@ static const char *news_name(enum rollout_news n)
 	return names[n];
 }
 
-void api_event(void *owner, const struct rollout_event *ev)
+void rest_event(void *owner, const struct rollout_event *ev)
 {
-	struct api *a = owner;
+	struct rest *a = owner;
 	a->event_id++;
 	if (!a->streams)
 		return;
@@ -113,14 +113,14 @@ void api_event(void *owner, const struct rollout_event *ev)
 	strbuf_add(&b, "{\"text\":");
 	strbuf_add_json(&b, ev->text ? ev->text : "");
 	strbuf_addf(&b, ",\"warning\":%s,\"rollout\":", ev->warning ? "true" : "false");
-	api_add_rollout(&b, ev->rollout);
+	rest_add_rollout(&b, ev->rollout);
 	strbuf_add(&b, "}\n\n");
-	for (struct api_stream *s = a->streams; s && !b.overflow; s = s->next)
+	for (struct rest_stream *s = a->streams; s && !b.overflow; s = s->next)
 		(void)http_stream_send(s->x, b.s, b.len);
 	strbuf_finish(&b);
 }
 
-void api_streams_end(struct api *a)
+void rest_streams_end(struct rest *a)
 {
 	while (a->streams) {
 		struct http_exchange *x = a->streams->x;

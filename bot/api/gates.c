@@ -4,29 +4,29 @@
 
 #include "base/json.h"
 #include "base/text.h"
-#include "bot/api/api_room.h"
+#include "bot/api/rest_room.h"
 
 static const char plain[] = "text/plain; charset=utf-8";
 
-static void answer(struct api *a, struct http_exchange *x, bool open)
+static void answer(struct rest *a, struct http_exchange *x, bool open)
 {
 	metric_inc(a->gates, 1, open ? "open" : "closed");
 	http_respond_text(x, open ? 200 : 403, plain, open ? "Approved" : "Forbidden");
 }
 
 /* A token, an address that is allowed, or a door that was left open on purpose. */
-static bool may_ask(struct api *a, struct http_exchange *x)
+static bool may_ask(struct rest *a, struct http_exchange *x)
 {
 	if (a->o.gates_open)
 		return true;
 	for (size_t i = 0; i < a->cidr_count; i++)
 		if (cidr_holds(&a->cidrs[i], http_peer(x)->address))
 			return true;
-	return api_admit(a, x, SCOPE_READ) != NULL;
+	return rest_admit(a, x, SCOPE_READ) != NULL;
 }
 
 /* The rollout that the payload names. NULL: answered already. */
-static const struct rollout *named(struct api *a, struct http_exchange *x, const cJSON *payload)
+static const struct rollout *named(struct rest *a, struct http_exchange *x, const cJSON *payload)
 {
 	const struct rollout *r = engine_find(a->o.engine, json_text(payload, "namespace", ""),
 					      json_text(payload, "name", ""), http_arena(x));
@@ -36,11 +36,11 @@ static const struct rollout *named(struct api *a, struct http_exchange *x, const
 }
 
 /* Only for the place where the rollout stands now: a caller that is early or late gets a no, and asks again. */
-static void check(struct api *a, struct http_exchange *x, const char *policy)
+static void check(struct rest *a, struct http_exchange *x, const char *policy)
 {
 	if (!may_ask(a, x))
 		return;
-	CLEANUP(json_delete_p) cJSON *payload = api_body(x, NULL);
+	CLEANUP(json_delete_p) cJSON *payload = rest_body(x, NULL);
 	const struct rollout *r = payload ? named(a, x, payload) : NULL;
 	if (!r)
 		return;
@@ -56,23 +56,23 @@ static void check(struct api *a, struct http_exchange *x, const char *policy)
 	answer(a, x, keeper.ask(keeper.owner, r, &gate, &by) == GATE_OPEN);
 }
 
-void api_gate_check(void *owner, struct http_exchange *x)
+void rest_gate_check(void *owner, struct http_exchange *x)
 {
 	check(owner, x, "");
 }
 
-void api_gate_check_policy(void *owner, struct http_exchange *x)
+void rest_gate_check_policy(void *owner, struct http_exchange *x)
 {
 	check(owner, x, http_param(x, "policy"));
 }
 
-void api_gate_approve(void *owner, struct http_exchange *x)
+void rest_gate_approve(void *owner, struct http_exchange *x)
 {
 	(void)owner;
 	http_respond_text(x, 200, plain, "OK");
 }
 
-void api_gate_halt(void *owner, struct http_exchange *x)
+void rest_gate_halt(void *owner, struct http_exchange *x)
 {
 	(void)owner;
 	http_respond_text(x, 403, plain, "Forbidden");
@@ -80,7 +80,7 @@ void api_gate_halt(void *owner, struct http_exchange *x)
 
 static void done(void *owner, enum result r, const char *text)
 {
-	struct http_exchange *x = api_call_end(owner);
+	struct http_exchange *x = rest_call_end(owner);
 	struct error e;
 	if (!x)
 		return;
@@ -93,42 +93,42 @@ static void done(void *owner, enum result r, const char *text)
 }
 
 /* A verb by payload: somebody's script says it, so somebody's token must. */
-static void act(struct api *a, struct http_exchange *x, const char *verb)
+static void act(struct rest *a, struct http_exchange *x, const char *verb)
 {
-	const struct token *t = api_admit(a, x, SCOPE_DECIDE);
-	if (!t || !api_is_synced(a, x))
+	const struct token *t = rest_admit(a, x, SCOPE_DECIDE);
+	if (!t || !rest_is_synced(a, x))
 		return;
-	CLEANUP(json_delete_p) cJSON *payload = api_body(x, NULL);
+	CLEANUP(json_delete_p) cJSON *payload = rest_body(x, NULL);
 	if (!payload)
 		return;
-	struct api_call *c = api_call_begin(a, x);
+	struct rest_call *c = rest_call_begin(a, x);
 	if (!c)
 		return;
 	const char *name = arena_printf(http_arena(x), "%s/%s", json_text(payload, "namespace", ""),
 					json_text(payload, "name", ""));
-	struct bot_ask ask = { .person = api_person(t), .verb = verb, .name = name ? name : "", .via = "api" };
+	struct bot_ask ask = { .person = rest_person(t), .verb = verb, .name = name ? name : "", .via = "api" };
 	bot_do(a->o.bot, &ask, done, c);
 }
 
-void api_gate_open(void *owner, struct http_exchange *x)
+void rest_gate_open(void *owner, struct http_exchange *x)
 {
 	act(owner, x, "approve");
 }
 
 /* An approval is for one revision, so there is nothing to take back: scripts that close after each release go on. */
-void api_gate_close(void *owner, struct http_exchange *x)
+void rest_gate_close(void *owner, struct http_exchange *x)
 {
-	if (api_admit(owner, x, SCOPE_DECIDE))
+	if (rest_admit(owner, x, SCOPE_DECIDE))
 		http_respond(x, 202, NULL, "", 0, NULL);
 }
 
 /* 2xx rolls back: when people have said no to this revision. */
-void api_rollback_check(void *owner, struct http_exchange *x)
+void rest_rollback_check(void *owner, struct http_exchange *x)
 {
-	struct api *a = owner;
+	struct rest *a = owner;
 	if (!may_ask(a, x))
 		return;
-	CLEANUP(json_delete_p) cJSON *payload = api_body(x, NULL);
+	CLEANUP(json_delete_p) cJSON *payload = rest_body(x, NULL);
 	const struct rollout *r = payload ? named(a, x, payload) : NULL;
 	if (!r)
 		return;
@@ -141,7 +141,7 @@ void api_rollback_check(void *owner, struct http_exchange *x)
 	answer(a, x, rejected);
 }
 
-void api_rollback_open(void *owner, struct http_exchange *x)
+void rest_rollback_open(void *owner, struct http_exchange *x)
 {
 	act(owner, x, "rollback");
 }

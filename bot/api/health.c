@@ -3,19 +3,19 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "bot/api/api_room.h"
+#include "bot/api/rest_room.h"
 
 enum { METRICS_MAX = 64 << 20 };
 
-void api_healthz(void *owner, struct http_exchange *x)
+void rest_healthz(void *owner, struct http_exchange *x)
 {
 	(void)owner;
 	http_respond_text(x, 200, "text/plain; charset=utf-8", "OK");
 }
 
-void api_readyz(void *owner, struct http_exchange *x)
+void rest_readyz(void *owner, struct http_exchange *x)
 {
-	struct api *a = owner;
+	struct rest *a = owner;
 	const char *why = "";
 	bool ready = !a->stopping && a->o.ready(a->o.owner, &why);
 	if (ready)
@@ -39,9 +39,9 @@ static double resident_bytes(void)
 	return second ? (double)strtoull(second, NULL, 10) * (double)sysconf(_SC_PAGESIZE) : 0;
 }
 
-void api_metrics(void *owner, struct http_exchange *x)
+void rest_metrics(void *owner, struct http_exchange *x)
 {
-	struct api *a = owner;
+	struct rest *a = owner;
 	struct strbuf b;
 	metric_set(a->process, resident_bytes());
 	strbuf_init(&b, METRICS_MAX);

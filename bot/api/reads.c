@@ -3,23 +3,23 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "bot/api/api_room.h"
+#include "bot/api/rest_room.h"
 
 enum { ARENA_BYTES = 64 << 20, HISTORY_MAX = 1000, HISTORY_USUAL = 50 };
 
-void api_version(void *owner, struct http_exchange *x)
+void rest_version(void *owner, struct http_exchange *x)
 {
-	struct api *a = owner;
-	if (api_admit(a, x, SCOPE_READ))
+	struct rest *a = owner;
+	if (rest_admit(a, x, SCOPE_READ))
 		http_respond_json(x, 200, "{\"version\":\"" ROLLCALL_VERSION "\"}\n");
 }
 
 /* ---- rollouts ---- */
 
-void api_rollouts(void *owner, struct http_exchange *x)
+void rest_rollouts(void *owner, struct http_exchange *x)
 {
-	struct api *a = owner;
-	if (!api_admit(a, x, SCOPE_READ) || !api_is_synced(a, x))
+	struct rest *a = owner;
+	if (!rest_admit(a, x, SCOPE_READ) || !rest_is_synced(a, x))
 		return;
 	CLEANUP(arena_destroy_p) struct arena *arena = arena_create(ARENA_BYTES);
 	const char *ns = http_query(x, "ns");
@@ -28,20 +28,20 @@ void api_rollouts(void *owner, struct http_exchange *x)
 	size_t n = 0;
 	const struct rollout *const *list = arena ? engine_list(a->o.engine, ns, arena, &n) : NULL;
 	struct strbuf b;
-	strbuf_init(&b, API_ANSWER_MAX);
+	strbuf_init(&b, REST_ANSWER_MAX);
 	strbuf_add(&b, "{\"rollouts\":[");
 	for (size_t i = 0; list && i < n; i++) {
 		strbuf_add(&b, i ? "," : "");
-		api_add_rollout(&b, list[i]);
+		rest_add_rollout(&b, list[i]);
 	}
 	strbuf_add(&b, "]}");
-	api_answer(x, 200, &b);
+	rest_answer(x, 200, &b);
 }
 
 /* NULL: answered already. */
-static const struct rollout *asked_for(struct api *a, struct http_exchange *x)
+static const struct rollout *asked_for(struct rest *a, struct http_exchange *x)
 {
-	if (!api_admit(a, x, SCOPE_READ) || !api_is_synced(a, x))
+	if (!rest_admit(a, x, SCOPE_READ) || !rest_is_synced(a, x))
 		return NULL;
 	const char *ns = http_param(x, "ns"), *name = http_param(x, "name");
 	const struct rollout *r = engine_find(a->o.engine, ns, name, http_arena(x));
@@ -51,15 +51,15 @@ static const struct rollout *asked_for(struct api *a, struct http_exchange *x)
 	return r;
 }
 
-void api_rollout(void *owner, struct http_exchange *x)
+void rest_rollout(void *owner, struct http_exchange *x)
 {
 	const struct rollout *r = asked_for(owner, x);
 	if (!r)
 		return;
 	struct strbuf b;
-	strbuf_init(&b, API_ANSWER_MAX);
-	api_add_rollout(&b, r);
-	api_answer(x, 200, &b);
+	strbuf_init(&b, REST_ANSWER_MAX);
+	rest_add_rollout(&b, r);
+	rest_answer(x, 200, &b);
 }
 
 /* ---- approvals ---- */
@@ -67,19 +67,19 @@ void api_rollout(void *owner, struct http_exchange *x)
 static void answer_approvals(struct http_exchange *x, const struct approval *const *list, size_t n)
 {
 	struct strbuf b;
-	strbuf_init(&b, API_ANSWER_MAX);
+	strbuf_init(&b, REST_ANSWER_MAX);
 	strbuf_add(&b, "{\"approvals\":[");
 	for (size_t i = 0; list && i < n; i++) {
 		strbuf_add(&b, i ? "," : "");
-		api_add_approval(&b, list[i]);
+		rest_add_approval(&b, list[i]);
 	}
 	strbuf_add(&b, "]}");
-	api_answer(x, 200, &b);
+	rest_answer(x, 200, &b);
 }
 
-void api_rollout_approvals(void *owner, struct http_exchange *x)
+void rest_rollout_approvals(void *owner, struct http_exchange *x)
 {
-	struct api *a = owner;
+	struct rest *a = owner;
 	const struct rollout *r = asked_for(a, x);
 	CLEANUP(arena_destroy_p) struct arena *arena = r ? arena_create(ARENA_BYTES) : NULL;
 	size_t n = 0;
@@ -87,10 +87,10 @@ void api_rollout_approvals(void *owner, struct http_exchange *x)
 		answer_approvals(x, arena ? approvals_of(a->o.approvals, r->uid, "", arena, &n) : NULL, n);
 }
 
-void api_approvals(void *owner, struct http_exchange *x)
+void rest_approvals(void *owner, struct http_exchange *x)
 {
-	struct api *a = owner;
-	if (!api_admit(a, x, SCOPE_READ))
+	struct rest *a = owner;
+	if (!rest_admit(a, x, SCOPE_READ))
 		return;
 	CLEANUP(arena_destroy_p) struct arena *arena = arena_create(ARENA_BYTES);
 	size_t n = 0;
@@ -128,9 +128,9 @@ static void add_rights(struct strbuf *b, const struct policy *p)
 	strbuf_addc(b, '}');
 }
 
-void api_who(void *owner, struct http_exchange *x)
+void rest_who(void *owner, struct http_exchange *x)
 {
-	struct api *a = owner;
+	struct rest *a = owner;
 	const struct rollout *r = asked_for(a, x);
 	if (!r)
 		return;
@@ -141,7 +141,7 @@ void api_who(void *owner, struct http_exchange *x)
 		return;
 	}
 	struct strbuf b;
-	strbuf_init(&b, API_ANSWER_MAX);
+	strbuf_init(&b, REST_ANSWER_MAX);
 	strbuf_add(&b, "{\"policy\":");
 	strbuf_add_json(&b, p->name);
 	strbuf_addf(&b, ",\"quorum\":%d,", p->quorum);
@@ -152,17 +152,17 @@ void api_who(void *owner, struct http_exchange *x)
 	strbuf_add(&b, ",\"approvals\":[");
 	for (size_t i = 0; list && i < n; i++) {
 		strbuf_add(&b, i ? "," : "");
-		api_add_approval(&b, list[i]);
+		rest_add_approval(&b, list[i]);
 	}
 	strbuf_add(&b, "]}");
-	api_answer(x, 200, &b);
+	rest_answer(x, 200, &b);
 }
 
 /* ---- history ---- */
 
 static void history_read(void *owner, enum result r, const char *json_array, const struct error *why)
 {
-	struct http_exchange *x = api_call_end(owner);
+	struct http_exchange *x = rest_call_end(owner);
 	if (!x)
 		return;
 	if (r != RC_OK) {
@@ -170,27 +170,27 @@ static void history_read(void *owner, enum result r, const char *json_array, con
 		return;
 	}
 	struct strbuf b;
-	strbuf_init(&b, API_ANSWER_MAX);
+	strbuf_init(&b, REST_ANSWER_MAX);
 	strbuf_add(&b, "{\"history\":");
 	strbuf_add(&b, json_array);
 	strbuf_addc(&b, '}');
-	api_answer(x, 200, &b);
+	rest_answer(x, 200, &b);
 }
 
-void api_history(void *owner, struct http_exchange *x)
+void rest_history(void *owner, struct http_exchange *x)
 {
-	struct api *a = owner;
+	struct rest *a = owner;
 	uint64_t limit = HISTORY_USUAL;
 	struct error e;
 	const char *object = http_query(x, "object"), *asked = http_query(x, "limit");
-	if (!api_admit(a, x, SCOPE_READ))
+	if (!rest_admit(a, x, SCOPE_READ))
 		return;
 	if (asked && text_u64(asked, 1, HISTORY_MAX, &limit, &e) != RC_OK) {
 		(void)error_in(&e, RC_INVALID, "limit");
 		http_respond_result(x, &e);
 		return;
 	}
-	struct api_call *c = api_call_begin(a, x);
+	struct rest_call *c = rest_call_begin(a, x);
 	if (!c)
 		return;
 	/* "ns/name" or "cluster/ns/name" */
@@ -204,28 +204,28 @@ void api_history(void *owner, struct http_exchange *x)
 
 /* ---- outbox ---- */
 
-void api_outbox(void *owner, struct http_exchange *x)
+void rest_outbox(void *owner, struct http_exchange *x)
 {
-	struct api *a = owner;
-	if (!api_admit(a, x, SCOPE_READ))
+	struct rest *a = owner;
+	if (!rest_admit(a, x, SCOPE_READ))
 		return;
 	CLEANUP(free_p) char *rows = outbox_json(a->o.outbox);
 	struct strbuf b;
-	strbuf_init(&b, API_ANSWER_MAX);
+	strbuf_init(&b, REST_ANSWER_MAX);
 	strbuf_add(&b, "{\"outbox\":");
 	strbuf_add(&b, rows ? rows : "[]");
 	strbuf_addc(&b, '}');
-	api_answer(x, rows ? 200 : 503, &b);
+	rest_answer(x, rows ? 200 : 503, &b);
 }
 
 /* Row "all": every dead letter. */
-void api_outbox_retry(void *owner, struct http_exchange *x)
+void rest_outbox_retry(void *owner, struct http_exchange *x)
 {
-	struct api *a = owner;
+	struct rest *a = owner;
 	const char *row = http_param(x, "row");
 	uint64_t number = 0;
 	struct error e;
-	if (!api_admit(a, x, SCOPE_ADMIN))
+	if (!rest_admit(a, x, SCOPE_ADMIN))
 		return;
 	if (!text_eq(row, "all") && text_u64(row, 1, INT64_MAX, &number, &e) != RC_OK) {
 		(void)error_in(&e, RC_INVALID, "row");

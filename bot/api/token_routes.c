@@ -3,25 +3,25 @@
 
 #include "base/json.h"
 #include "base/text.h"
-#include "bot/api/api_room.h"
+#include "bot/api/rest_room.h"
 
-void api_tokens(void *owner, struct http_exchange *x)
+void rest_tokens(void *owner, struct http_exchange *x)
 {
-	struct api *a = owner;
-	if (!api_admit(a, x, SCOPE_ADMIN))
+	struct rest *a = owner;
+	if (!rest_admit(a, x, SCOPE_ADMIN))
 		return;
 	CLEANUP(free_p) char *list = tokens_json(a->o.tokens);
 	struct strbuf b;
-	strbuf_init(&b, API_ANSWER_MAX);
+	strbuf_init(&b, REST_ANSWER_MAX);
 	strbuf_add(&b, "{\"tokens\":");
 	strbuf_add(&b, list ? list : "[]");
 	strbuf_addc(&b, '}');
-	api_answer(x, list ? 200 : 503, &b);
+	rest_answer(x, list ? 200 : 503, &b);
 }
 
 static void issued(void *owner, enum result r, const char *secret, const struct error *why)
 {
-	struct http_exchange *x = api_call_end(owner);
+	struct http_exchange *x = rest_call_end(owner);
 	if (!x)
 		return;
 	if (r != RC_OK) {
@@ -29,19 +29,19 @@ static void issued(void *owner, enum result r, const char *secret, const struct 
 		return;
 	}
 	struct strbuf b;
-	strbuf_init(&b, API_BODY_MAX);
+	strbuf_init(&b, REST_BODY_MAX);
 	strbuf_add(&b, "{\"token\":");
 	strbuf_add_json(&b, secret);
 	strbuf_addc(&b, '}');
-	api_answer(x, 201, &b);
+	rest_answer(x, 201, &b);
 }
 
-void api_token_create(void *owner, struct http_exchange *x)
+void rest_token_create(void *owner, struct http_exchange *x)
 {
 	static const char *const members[] = { "name", "scope", "expiresMs", NULL };
-	struct api *a = owner;
-	const struct token *by = api_admit(a, x, SCOPE_ADMIN);
-	CLEANUP(json_delete_p) cJSON *body = by ? api_body(x, members) : NULL;
+	struct rest *a = owner;
+	const struct token *by = rest_admit(a, x, SCOPE_ADMIN);
+	CLEANUP(json_delete_p) cJSON *body = by ? rest_body(x, members) : NULL;
 	struct error e;
 	enum token_scope scope;
 	if (!body)
@@ -52,14 +52,14 @@ void api_token_create(void *owner, struct http_exchange *x)
 		http_respond_result(x, &e);
 		return;
 	}
-	struct api_call *c = api_call_begin(a, x);
+	struct rest_call *c = rest_call_begin(a, x);
 	if (c)
 		tokens_issue(a->o.tokens, json_text(body, "name", ""), scope, life_ms, by->name, issued, c);
 }
 
 static void revoked(void *owner, enum result r, const struct error *why)
 {
-	struct http_exchange *x = api_call_end(owner);
+	struct http_exchange *x = rest_call_end(owner);
 	if (!x)
 		return;
 	if (r == RC_OK)
@@ -68,11 +68,11 @@ static void revoked(void *owner, enum result r, const struct error *why)
 		http_respond_result(x, why);
 }
 
-void api_token_revoke(void *owner, struct http_exchange *x)
+void rest_token_revoke(void *owner, struct http_exchange *x)
 {
-	struct api *a = owner;
-	const struct token *by = api_admit(a, x, SCOPE_ADMIN);
-	struct api_call *c = by ? api_call_begin(a, x) : NULL;
+	struct rest *a = owner;
+	const struct token *by = rest_admit(a, x, SCOPE_ADMIN);
+	struct rest_call *c = by ? rest_call_begin(a, x) : NULL;
 	if (!c)
 		return;
 	/* The token may be the one that asks. */

@@ -1,6 +1,6 @@
 /* Rollouts and approvals as JSON. The names are those of the Canary's fields where there are such. */
 #include "base/text.h"
-#include "bot/api/api_room.h"
+#include "bot/api/rest_room.h"
 
 static void member(struct strbuf *b, const char *key, const char *text)
 {
@@ -97,7 +97,7 @@ static void gates(struct strbuf *b, const struct rollout *r)
 	strbuf_addc(b, ']');
 }
 
-void api_add_rollout(struct strbuf *b, const struct rollout *r)
+void rest_add_rollout(struct strbuf *b, const struct rollout *r)
 {
 	strbuf_add(b, "{\"cluster\":");
 	strbuf_add_json(b, r->cluster);
@@ -156,7 +156,7 @@ static void policy(struct strbuf *b, const struct policy *p)
 	strbuf_addc(b, ']');
 }
 
-void api_add_approval(struct strbuf *b, const struct approval *a)
+void rest_add_approval(struct strbuf *b, const struct approval *a)
 {
 	strbuf_add(b, "{\"id\":");
 	strbuf_add_json(b, a->id);

@@ -4,13 +4,13 @@
 
 #include "base/json.h"
 #include "base/text.h"
-#include "bot/api/api_room.h"
+#include "bot/api/rest_room.h"
 
 enum { REASON_MAX = 2000, WEIGHT_MAX = 100 };
 
 static void done(void *owner, enum result r, const char *text)
 {
-	struct http_exchange *x = api_call_end(owner);
+	struct http_exchange *x = rest_call_end(owner);
 	struct error e;
 	if (!x)
 		return;
@@ -20,11 +20,11 @@ static void done(void *owner, enum result r, const char *text)
 		return;
 	}
 	struct strbuf b;
-	strbuf_init(&b, API_BODY_MAX);
+	strbuf_init(&b, REST_BODY_MAX);
 	strbuf_add(&b, "{\"text\":");
 	strbuf_add_json(&b, text);
 	strbuf_addc(&b, '}');
-	api_answer(x, 202, &b);
+	rest_answer(x, 202, &b);
 }
 
 static bool is_verb(const char *name)
@@ -64,14 +64,14 @@ static bool types_good(const cJSON *body, const char *verb, struct error *e)
 	return true;
 }
 
-static void hand_over(struct api *a, struct http_exchange *x, const struct token *t, const cJSON *body)
+static void hand_over(struct rest *a, struct http_exchange *x, const struct token *t, const cJSON *body)
 {
-	struct api_call *c = api_call_begin(a, x);
+	struct rest_call *c = rest_call_begin(a, x);
 	if (!c)
 		return;
 	const char *key = http_header(x, "idempotency-key");
 	struct bot_ask ask = {
-		.person = api_person(t),
+		.person = rest_person(t),
 		.verb = http_param(x, "verb"),
 		.name = arena_printf(http_arena(x), "%s/%s", http_param(x, "ns"), http_param(x, "name")),
 		.request_id = json_text(body, "request", ""),
@@ -87,12 +87,12 @@ static void hand_over(struct api *a, struct http_exchange *x, const struct token
 	bot_do(a->o.bot, &ask, done, c);
 }
 
-void api_verb(void *owner, struct http_exchange *x)
+void rest_verb(void *owner, struct http_exchange *x)
 {
 	static const char *const members[] = { "reason", "revision", "request", "via", "weight", "override", NULL };
-	struct api *a = owner;
+	struct rest *a = owner;
 	const char *verb = http_param(x, "verb");
-	const struct token *t = api_admit(a, x, SCOPE_DECIDE);
+	const struct token *t = rest_admit(a, x, SCOPE_DECIDE);
 	struct error e;
 	if (!t)
 		return;
@@ -102,13 +102,13 @@ void api_verb(void *owner, struct http_exchange *x)
 				   near ? ", did you mean the hint?" : "");
 		return;
 	}
-	if (!api_is_synced(a, x))
+	if (!rest_is_synced(a, x))
 		return;
 	if (!engine_leading(a->o.engine)) {
 		http_respond_error(x, 503, "ask again: another replica answers", "this replica does not lead");
 		return;
 	}
-	CLEANUP(json_delete_p) cJSON *body = api_body(x, members);
+	CLEANUP(json_delete_p) cJSON *body = rest_body(x, members);
 	if (!body)
 		return;
 	if (types_good(body, verb, &e))

@@ -6,8 +6,8 @@
 #include "bot/api/tokens.h"
 #include "bot/bot.h"
 
-struct api;
-struct api_options { /* all borrowed, and outlive the API */
+struct rest;
+struct rest_options { /* all borrowed, and outlive the API */
 	struct loop *loop;
 	struct store *store;
 	struct engine *engine;
@@ -22,12 +22,12 @@ struct api_options { /* all borrowed, and outlive the API */
 	bool (*ready)(void *owner, const char **ret_why);
 	void *owner;
 };
-MUST_CHECK enum result api_create(const struct api_options *o, struct api **ret, struct error *e);
+MUST_CHECK enum result rest_create(const struct rest_options *o, struct rest **ret, struct error *e);
 /* Ends the event streams, which would otherwise keep a server from closing. */
-void api_stop(struct api *a);
+void rest_stop(struct rest *a);
 /* After the servers have closed and the bot is gone. */
-void api_destroy(struct api *a);
+void rest_destroy(struct rest *a);
 /* For the public port, and for the admin port; both end with a NULL path. */
-const struct http_route *api_routes(struct api *a);
-const struct http_route *api_admin_routes(struct api *a);
-DEFINE_CLEANUP(struct api, api_destroy)
+const struct http_route *rest_routes(struct rest *a);
+const struct http_route *rest_admin_routes(struct rest *a);
+DEFINE_CLEANUP(struct rest, rest_destroy)

@@ -1,4 +1,4 @@
-#include "bot/api/api.h"
+#include "bot/api/rest.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +7,7 @@
 #include "base/crypto.h"
 #include "base/json.h"
 #include "base/text.h"
-#include "bot/api/api_room.h"
+#include "bot/api/rest_room.h"
 
 /* ---- who asks ---- */
 
@@ -35,7 +35,7 @@ static void refuse_stranger(struct http_exchange *x, bool unknown)
 	strbuf_finish(&b);
 }
 
-const struct token *api_admit(struct api *a, struct http_exchange *x, enum token_scope needs)
+const struct token *rest_admit(struct rest *a, struct http_exchange *x, enum token_scope needs)
 {
 	const char *secret = bearer(x);
 	const struct token *t = secret ? tokens_find(a->o.tokens, secret) : NULL;
@@ -53,12 +53,12 @@ const struct token *api_admit(struct api *a, struct http_exchange *x, enum token
 	return t;
 }
 
-struct person api_person(const struct token *t)
+struct person rest_person(const struct token *t)
 {
 	return (struct person){ .platform = "token", .team = "", .id = t->name, .name = t->name, .user = "" };
 }
 
-bool api_is_synced(struct api *a, struct http_exchange *x)
+bool rest_is_synced(struct rest *a, struct http_exchange *x)
 {
 	static const char *const headers[] = { "Retry-After: 1", NULL };
 	static const char text[] =
@@ -73,18 +73,18 @@ bool api_is_synced(struct api *a, struct http_exchange *x)
 
 static void peer_gone(void *owner)
 {
-	struct api_call *c = owner;
+	struct rest_call *c = owner;
 	c->x = NULL;
 }
 
-struct api_call *api_call_begin(struct api *a, struct http_exchange *x)
+struct rest_call *rest_call_begin(struct rest *a, struct http_exchange *x)
 {
-	struct api_call *c = calloc(1, sizeof *c);
+	struct rest_call *c = calloc(1, sizeof *c);
 	if (!c) {
 		http_respond_error(x, 503, NULL, "no memory for this now");
 		return NULL;
 	}
-	*c = (struct api_call){ .api = a, .x = x, .next = a->calls, .at = &a->calls };
+	*c = (struct rest_call){ .api = a, .x = x, .next = a->calls, .at = &a->calls };
 	if (c->next)
 		c->next->at = &c->next;
 	a->calls = c;
@@ -92,7 +92,7 @@ struct api_call *api_call_begin(struct api *a, struct http_exchange *x)
 	return c;
 }
 
-struct http_exchange *api_call_end(struct api_call *c)
+struct http_exchange *rest_call_end(struct rest_call *c)
 {
 	struct http_exchange *x = c->x;
 	*c->at = c->next;
@@ -102,7 +102,7 @@ struct http_exchange *api_call_end(struct api_call *c)
 	return x;
 }
 
-void api_answer(struct http_exchange *x, int status, struct strbuf *b)
+void rest_answer(struct http_exchange *x, int status, struct strbuf *b)
 {
 	strbuf_addc(b, '\n');
 	if (b->overflow)
@@ -131,7 +131,7 @@ static bool members_known(struct http_exchange *x, const cJSON *body, const char
 	return true;
 }
 
-cJSON *api_body(struct http_exchange *x, const char *const *allowed)
+cJSON *rest_body(struct http_exchange *x, const char *const *allowed)
 {
 	size_t len = 0;
 	const char *text = http_body(x, &len);
@@ -154,61 +154,61 @@ cJSON *api_body(struct http_exchange *x, const char *const *allowed)
 
 /* ---- life ---- */
 
-static void add(struct http_route *list, size_t *n, struct api *a, const char *method, const char *path,
+static void add(struct http_route *list, size_t *n, struct rest *a, const char *method, const char *path,
 		http_handler *handle)
 {
 	bool has_body = !text_eq(method, "GET") && !text_eq(method, "DELETE");
 	list[(*n)++] = (struct http_route){ .method = method,
 					    .path = path,
-					    .max_body_bytes = has_body ? API_BODY_MAX : 0,
+					    .max_body_bytes = has_body ? REST_BODY_MAX : 0,
 					    .handle = handle,
 					    .owner = a };
 }
 
-static void add_routes(struct api *a)
+static void add_routes(struct rest *a)
 {
 	static const struct {
 		const char *method, *path;
 		http_handler *handle;
 	} rest[] = {
-		{ "GET", "/api/v1/version", api_version },
-		{ "GET", "/api/v1/rollouts", api_rollouts },
-		{ "GET", "/api/v1/rollouts/{ns}/{name}", api_rollout },
-		{ "GET", "/api/v1/rollouts/{ns}/{name}/approvals", api_rollout_approvals },
-		{ "GET", "/api/v1/rollouts/{ns}/{name}/who", api_who },
-		{ "POST", "/api/v1/rollouts/{ns}/{name}/{verb}", api_verb },
-		{ "GET", "/api/v1/approvals", api_approvals },
-		{ "GET", "/api/v1/history", api_history },
-		{ "GET", "/api/v1/outbox", api_outbox },
-		{ "POST", "/api/v1/outbox/{row}/retry", api_outbox_retry },
-		{ "GET", "/api/v1/events", api_events },
-		{ "GET", "/api/v1/tokens", api_tokens },
-		{ "POST", "/api/v1/tokens", api_token_create },
-		{ "DELETE", "/api/v1/tokens/{name}", api_token_revoke },
-		{ "POST", "/gate/check", api_gate_check },
-		{ "POST", "/gate/check/{policy}", api_gate_check_policy },
-		{ "POST", "/gate/approve", api_gate_approve },
-		{ "POST", "/gate/approve/{policy}", api_gate_check_policy },
-		{ "POST", "/gate/halt", api_gate_halt },
-		{ "POST", "/gate/open", api_gate_open },
-		{ "POST", "/gate/close", api_gate_close },
-		{ "POST", "/rollback/check", api_rollback_check },
-		{ "POST", "/rollback/open", api_rollback_open },
-		{ "POST", "/rollback/close", api_gate_close },
+		{ "GET", "/api/v1/version", rest_version },
+		{ "GET", "/api/v1/rollouts", rest_rollouts },
+		{ "GET", "/api/v1/rollouts/{ns}/{name}", rest_rollout },
+		{ "GET", "/api/v1/rollouts/{ns}/{name}/approvals", rest_rollout_approvals },
+		{ "GET", "/api/v1/rollouts/{ns}/{name}/who", rest_who },
+		{ "POST", "/api/v1/rollouts/{ns}/{name}/{verb}", rest_verb },
+		{ "GET", "/api/v1/approvals", rest_approvals },
+		{ "GET", "/api/v1/history", rest_history },
+		{ "GET", "/api/v1/outbox", rest_outbox },
+		{ "POST", "/api/v1/outbox/{row}/retry", rest_outbox_retry },
+		{ "GET", "/api/v1/events", rest_events },
+		{ "GET", "/api/v1/tokens", rest_tokens },
+		{ "POST", "/api/v1/tokens", rest_token_create },
+		{ "DELETE", "/api/v1/tokens/{name}", rest_token_revoke },
+		{ "POST", "/gate/check", rest_gate_check },
+		{ "POST", "/gate/check/{policy}", rest_gate_check_policy },
+		{ "POST", "/gate/approve", rest_gate_approve },
+		{ "POST", "/gate/approve/{policy}", rest_gate_check_policy },
+		{ "POST", "/gate/halt", rest_gate_halt },
+		{ "POST", "/gate/open", rest_gate_open },
+		{ "POST", "/gate/close", rest_gate_close },
+		{ "POST", "/rollback/check", rest_rollback_check },
+		{ "POST", "/rollback/open", rest_rollback_open },
+		{ "POST", "/rollback/close", rest_gate_close },
 	};
 	for (size_t i = 0; i < sizeof rest / sizeof *rest; i++)
 		add(a->routes, &a->route_count, a, rest[i].method, rest[i].path, rest[i].handle);
 	size_t n = 0;
-	add(a->admin, &n, a, "GET", "/healthz", api_healthz);
-	add(a->admin, &n, a, "GET", "/readyz", api_readyz);
-	add(a->admin, &n, a, "GET", "/metrics", api_metrics);
+	add(a->admin, &n, a, "GET", "/healthz", rest_healthz);
+	add(a->admin, &n, a, "GET", "/readyz", rest_readyz);
+	add(a->admin, &n, a, "GET", "/metrics", rest_metrics);
 }
 
-static enum result read_cidrs(struct api *a, struct error *e)
+static enum result read_cidrs(struct rest *a, struct error *e)
 {
 	for (const char *const *c = a->o.gate_cidrs; c && *c; c++) {
-		if (a->cidr_count == API_CIDRS_MAX)
-			return error_set(e, RC_EXHAUSTED, "more than %d address ranges may ask gates", API_CIDRS_MAX);
+		if (a->cidr_count == REST_CIDRS_MAX)
+			return error_set(e, RC_EXHAUSTED, "more than %d address ranges may ask gates", REST_CIDRS_MAX);
 		enum result r = cidr_parse(*c, &a->cidrs[a->cidr_count++], e);
 		if (r != RC_OK)
 			return r;
@@ -216,9 +216,9 @@ static enum result read_cidrs(struct api *a, struct error *e)
 	return RC_OK;
 }
 
-enum result api_create(const struct api_options *o, struct api **ret, struct error *e)
+enum result rest_create(const struct rest_options *o, struct rest **ret, struct error *e)
 {
-	CLEANUP(api_destroy_p) struct api *a = calloc(1, sizeof *a);
+	CLEANUP(rest_destroy_p) struct rest *a = calloc(1, sizeof *a);
 	if (!a)
 		return error_set(e, RC_EXHAUSTED, "no memory for the API");
 	a->o = *o;
@@ -234,33 +234,33 @@ enum result api_create(const struct api_options *o, struct api **ret, struct err
 				       "Requests without a token that suffices.", "why", NULL);
 	a->process =
 		metrics_add(o->metrics, METRIC_GAUGE, "process_resident_memory_bytes", "Resident memory.", "", NULL);
-	engine_listen(o->engine, api_event, a);
+	engine_listen(o->engine, rest_event, a);
 	*ret = TAKE(a);
 	return RC_OK;
 }
 
-void api_stop(struct api *a)
+void rest_stop(struct rest *a)
 {
 	a->stopping = true;
-	api_streams_end(a);
+	rest_streams_end(a);
 }
 
-void api_destroy(struct api *a)
+void rest_destroy(struct rest *a)
 {
 	if (!a)
 		return;
-	api_streams_end(a);
+	rest_streams_end(a);
 	while (a->calls)
-		(void)api_call_end(a->calls);
+		(void)rest_call_end(a->calls);
 	free(a);
 }
 
-const struct http_route *api_routes(struct api *a)
+const struct http_route *rest_routes(struct rest *a)
 {
 	return a->routes;
 }
 
-const struct http_route *api_admin_routes(struct api *a)
+const struct http_route *rest_admin_routes(struct rest *a)
 {
 	return a->admin;
 }

@@ -1,0 +1,69 @@
+#pragma once
+/* The API's inside. */
+#include <cjson/cJSON.h>
+
+#include "base/metrics.h"
+#include "base/strbuf.h"
+#include "bot/api/cidr.h"
+#include "bot/api/rest.h"
+
+enum {
+	REST_ROUTES_MAX = 40,
+	REST_BODY_MAX = 64 * 1024,
+	REST_ANSWER_MAX = 32 << 20,
+	REST_CIDRS_MAX = 64,
+	REST_STREAMS_MAX = 100
+};
+
+/* An exchange that waits for somebody's answer; x is NULL once the peer has gone. */
+struct rest_call {
+	struct rest *api;
+	struct http_exchange *x;
+	struct rest_call *next, **at;
+};
+struct rest_stream; /* a peer that listens to events */
+struct rest {
+	struct rest_options o;
+	struct http_route routes[REST_ROUTES_MAX], admin[8];
+	size_t route_count;
+	struct cidr cidrs[REST_CIDRS_MAX];
+	size_t cidr_count;
+	struct rest_call *calls;
+	struct rest_stream *streams;
+	size_t stream_count;
+	uint64_t event_id;
+	char boot[24]; /* tells the events of this process from those of the one before */
+	bool stopping;
+	struct metric *gates, *scope_refused, *process;
+};
+
+/* ---- api.c ---- */
+/* NULL: answered already (401, 403). */
+const struct token *rest_admit(struct rest *a, struct http_exchange *x, enum token_scope needs);
+struct person rest_person(const struct token *t);
+/* false: answered already (503): what is asked for is not known yet. */
+bool rest_is_synced(struct rest *a, struct http_exchange *x);
+/* NULL: no memory, answered. The owner ends it with rest_call_end, which answers whether the peer is still there. */
+struct rest_call *rest_call_begin(struct rest *a, struct http_exchange *x);
+struct http_exchange *rest_call_end(struct rest_call *c);
+/* Answers with what was built, or says that it was too much; finishes b. */
+void rest_answer(struct http_exchange *x, int status, struct strbuf *b);
+/* The body as an object whose members are all among allowed (NULL-terminated; NULL: any); NULL: answered already. An
+ * empty body is an empty object. */
+cJSON *rest_body(struct http_exchange *x, const char *const *allowed);
+
+/* ---- values.c ---- */
+void rest_add_rollout(struct strbuf *b, const struct rollout *r);
+void rest_add_approval(struct strbuf *b, const struct approval *a);
+
+/* ---- one file a subject ---- */
+http_handler rest_rollouts, rest_rollout, rest_rollout_approvals, rest_approvals, rest_who, rest_history, rest_outbox,
+	rest_outbox_retry, rest_version;                        /* reads.c */
+http_handler rest_verb;                                         /* verbs.c */
+http_handler rest_tokens, rest_token_create, rest_token_revoke; /* token_routes.c */
+http_handler rest_gate_check, rest_gate_check_policy, rest_gate_approve, rest_gate_halt, rest_gate_open,
+	rest_gate_close, rest_rollback_check, rest_rollback_open; /* gates.c */
+http_handler rest_events;                                         /* events.c */
+engine_listener rest_event;
+void rest_streams_end(struct rest *a);
+http_handler rest_healthz, rest_readyz, rest_metrics; /* health.c */
