@@ -12,7 +12,7 @@ import controlplane  # noqa: E402
 import rig  # noqa: E402
 
 NAME = "controller.cluster.kube_plane_test"
-PROGRAM = Path(os.environ.get("ROLLCALL_UNIT_TESTS", rig.REPOSITORY / "build/asan")) / NAME
+PROGRAM = Path(os.environ.get("ROLLCALL_BUILD", rig.REPOSITORY / "build/asan")) / NAME
 SECONDS = 120
 
 
