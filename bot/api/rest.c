@@ -27,10 +27,10 @@ static void refuse_stranger(struct http_exchange *x, bool unknown)
 					       "Content-Type: application/json", NULL };
 	struct strbuf b;
 	strbuf_init(&b, 1024);
-	strbuf_addf(
-		&b,
-		"{\"error\":\"%s\",\"hint\":\"send Authorization: Bearer TOKEN; `rollcall token create` makes one\"}\n",
-		unknown ? "this token is unknown, expired or revoked" : "a token is needed");
+	strbuf_addf(&b,
+		    "{\"error\":\"%s\",\"hint\":\"--token, ROLLCALL_TOKEN, or --data-dir of a service on this machine; "
+		    "`rollcall token create` makes one\"}\n",
+		    unknown ? "this token is unknown, expired or revoked" : "a token is needed");
 	http_respond(x, 401, NULL, b.s, b.len, headers);
 	strbuf_finish(&b);
 }
