@@ -265,7 +265,13 @@ static enum result job_start(struct nginx *n, const char *const *argv, process_e
 	if (!path_in(n, "test.log", path))
 		return error_set(e, RC_INVALID, "%s: too long", n->o.folder);
 	(void)unlink(path);
-	const struct process_options o = { .argv = argv, .log_file = path, .exited = exited, .owner = n };
+	const struct process_options o = {
+		.argv = argv,
+		.log_file = path,
+		.spares_group = true, /* the master is of the starter's group until it has made its own */
+		.exited = exited,
+		.owner = n,
+	};
 	return process_start(n->o.loop, &o, &n->job, e);
 }
 

@@ -15,7 +15,7 @@ enum { LOG_BYTES_MAX = 16 * 1024 * 1024 };
 struct process {
 	pid_t pid;
 	uint64_t start_ticks;
-	bool child;
+	bool child, spares_group;
 	int pidfd;              /* of one that is not our child */
 	process_exited *exited; /* NULL: left */
 	void *owner;
@@ -60,7 +60,8 @@ static void process_end(struct process *p, int64_t status, int signal)
 {
 	process_exited *exited = p->exited;
 	void *owner = p->owner;
-	(void)kill(-p->pid, SIGKILL); /* nobody else closes the listening sockets of what it has left behind */
+	if (!p->spares_group)
+		(void)kill(-p->pid, SIGKILL); /* nobody else closes the listening sockets of what it has left behind */
 	p->exited = NULL;
 	uv_close(&p->handle, process_closed);
 	if (exited)
@@ -139,6 +140,7 @@ enum result process_start(struct loop *l, const struct process_options *o, struc
 	if (!p)
 		return error_set(e, RC_EXHAUSTED, "no memory for a process");
 	p->child = true;
+	p->spares_group = o->spares_group;
 	enum result r = child_start(l, p, o, e);
 	if (r != RC_OK && p->handle.loop) {
 		uv_close(&p->handle, process_closed);

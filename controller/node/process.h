@@ -14,6 +14,7 @@ typedef void process_exited(void *owner, int64_t status, int signal);
 struct process_options {
 	const char *const *argv, *const *env; /* NULL-terminated; argv[0] is looked up in env's PATH */
 	const char *log_file;                 /* both outputs are appended to it; NULL: thrown away */
+	bool spares_group;                    /* what it leaves behind, a daemon, is meant to stay */
 	process_exited *exited;
 	void *owner;
 };
