@@ -45,7 +45,8 @@ struct house {
 	struct timer sync, deadline;
 	int64_t sync_wait_ms;
 	struct metric *reloads;
-	bool stopping, down; /* down: all is gone, the loop need not run */
+	bool stopping;
+	struct deferred first;
 	unsigned closing;    /* servers that are still closing */
 };
 

@@ -27,7 +27,6 @@ static void all_stored(void *owner)
 	cluster_destroy(h->cluster);
 	http_client_destroy(h->http);
 	timer_stop(&h->deadline);
-	h->down = true;
 	loop_stop(h->loop);
 }
 
@@ -82,7 +81,7 @@ void house_stop(struct house *h)
 		h->closing++;
 		http_server_close(h->admin, 0, server_closed, h);
 	}
-	server_closed(h);
+	loop_defer(h->loop, &h->first, server_closed, h); /* later, so that the loop is stopped while it runs */
 }
 
 void house_finish(struct house *h)

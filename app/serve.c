@@ -79,10 +79,10 @@ static enum exit_code serve(struct cli *c, struct config *config)
 		code = run(s);
 	} else {
 		code = cli_fail(c, EXIT_FAILED, "%s", e.text);
-		if (s->house.loop)
+		if (s->house.loop) {
 			house_stop(&s->house);
-		if (s->house.loop && !s->house.down)
 			loop_run(s->house.loop);
+		}
 	}
 	house_finish(&s->house);
 	log_flush();
