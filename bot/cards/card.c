@@ -21,8 +21,8 @@ enum face { FACE_QUIET, FACE_MOVING, FACE_ASKING, FACE_HELD, FACE_GOOD, FACE_BAD
 static const struct {
 	const char *color, *icon;
 } faces[FACE_COUNT] = {
-	[FACE_QUIET] = { "grey", "⚪" },  [FACE_MOVING] = { "blue", "🔵" }, [FACE_ASKING] = { "yellow", "🟡" },
-	[FACE_HELD] = { "yellow", "🟡" }, [FACE_GOOD] = { "green", "🟢" },  [FACE_BAD] = { "red", "🔴" },
+	[FACE_QUIET] = { "grey", "⚪" },     [FACE_MOVING] = { "blue", "🔵" },   [FACE_ASKING] = { "yellow", "🟡" },
+	[FACE_HELD] = { "yellow", "🟡" }, [FACE_GOOD] = { "green", "🟢" }, [FACE_BAD] = { "red", "🔴" },
 };
 
 static const char *number(const struct card_draft *d, long long n)
@@ -48,8 +48,8 @@ static const char *footer(const struct card_draft *d)
 	if (r->unreachable_since.v <= 0)
 		return as_of;
 	const char *since = clean_time(d->a, r->unreachable_since, r->rendered_at);
-	const char *text = arena_printf(d->a, "⚠ %s · %s", WORDS(d, "footer.unreachable", d->a, "time", since, NULL),
-					as_of);
+	const char *text =
+		arena_printf(d->a, "⚠ %s · %s", WORDS(d, "footer.unreachable", d->a, "time", since, NULL), as_of);
 	return text ? text : "";
 }
 
@@ -143,8 +143,8 @@ static const char *bar_text(const struct card_draft *d)
 	for (int i = 0; i < BAR_CELLS; i++)
 		memcpy(cells + (ptrdiff_t)i * 3, i * 100 < percent * BAR_CELLS ? "█" : "░", 3);
 	const char *step = WORDS(d, "step.of", d->a, "step", number(d, r->step), "steps", number(d, r->steps), NULL);
-	const char *text = r->weights ? arena_printf(d->a, "%s %d%% · %s", cells, percent, step) :
-					arena_printf(d->a, "%s %s", cells, step);
+	const char *text = r->weights ? arena_printf(d->a, "%s %d%% · %s", cells, percent, step)
+				      : arena_printf(d->a, "%s %s", cells, step);
 	return text ? text : "";
 }
 
@@ -321,7 +321,8 @@ static const char *state_of(const struct card_draft *d)
 		return WORDS(d, "state.suspended", d->a, NULL);
 	if (d->open && moving)
 		return WORDS(d, "state.asking", d->a, NULL);
-	const char *key = r->active && r->paused ? "state.paused" : arena_printf(d->a, "state.%s", phase_name(r->phase));
+	const char *key =
+		r->active && r->paused ? "state.paused" : arena_printf(d->a, "state.%s", phase_name(r->phase));
 	const char *state = WORDS(d, key ? key : "", d->a, NULL);
 	if (!moving || !r->weights)
 		return state;
@@ -353,8 +354,8 @@ const struct card *card_build(const struct rollout *r, const struct approval *co
 	buttons_of_rollout(d);
 	enum face f = face_of(d);
 	const char *state = state_of(d);
-	const char *title = d->open ? gate_title(d, d->open) :
-				      WORDS(d, "title.state", a, "name", clean(a, r->name, NAME_CHARS), "state", state,
-					    NULL);
+	const char *title =
+		d->open ? gate_title(d, d->open)
+			: WORDS(d, "title.state", a, "name", clean(a, r->name, NAME_CHARS), "state", state, NULL);
 	return draft_card(d, faces[f].color, faces[f].icon, title, state, bar_text(d));
 }

@@ -13,10 +13,10 @@ const char *card_lang_name(enum card_lang lang); /* "en", "zh" */
 
 struct card_button {
 	const char *label;
-	const char *action;  /* "approve", "reject", "promote", "rollback", "pause", "resume", "complete", "restart",
-				"decide" (a link to the confirm page), "open" (the console) */
-	const char *value;   /* carried back by the platform: "v1.SUBJECT.VERB.TOKEN"; "" */
-	const char *url;     /* links: for platforms without callbacks and for "open"; "" */
+	const char *action; /* "approve", "reject", "promote", "rollback", "pause", "resume", "complete", "restart",
+			       "decide" (a link to the confirm page), "open" (the console) */
+	const char *value;  /* carried back by the platform: "v1.SUBJECT.VERB.TOKEN"; "" */
+	const char *url;    /* links: for platforms without callbacks and for "open"; "" */
 	bool primary, danger;
 	const char *confirm; /* question to ask first; "" none */
 };
@@ -51,8 +51,8 @@ struct card_options {
 	 * verbs about a rollout. NULL answer: no such button. NULL callback: no buttons that call back. */
 	const char *(*button_value)(void *owner, const char *subject, const char *verb, struct arena *arena);
 	void *button_owner;
-	/* Platforms whose buttons are links: where a request is decided (verb "decide"); NULL answer: no such button. When
-	 * set, an open gate shows this one link instead of Approve and Reject. */
+	/* Platforms whose buttons are links: where a request is decided (verb "decide"); NULL answer: no such button.
+	 * When set, an open gate shows this one link instead of Approve and Reject. */
 	const char *(*link)(void *owner, const struct approval *a, const char *verb, struct arena *arena);
 	void *link_owner;
 };

@@ -85,8 +85,8 @@ static void add_steering(struct card_draft *d, const char *subject)
 {
 	const struct rollout *r = d->r;
 	bool being_promoted = r->phase == PHASE_PROMOTING || r->phase == PHASE_FINALISING;
-	bool on_its_way = r->phase == PHASE_WAITING || r->phase == PHASE_PROGRESSING ||
-			  r->phase == PHASE_WAITING_PROMOTION;
+	bool on_its_way =
+		r->phase == PHASE_WAITING || r->phase == PHASE_PROGRESSING || r->phase == PHASE_WAITING_PROMOTION;
 	if (on_its_way)
 		add_confirmed(d, subject, "promote", false);
 	if (on_its_way || (being_promoted && r->extension))

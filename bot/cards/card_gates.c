@@ -139,8 +139,8 @@ static void gate_line(struct card_draft *d, const struct approval *ap)
 	if (ap->state == REQ_OPEN)
 		text = WORDS(d, "votes.open", d->a, "votes", text, NULL);
 	if (ap->state == REQ_OPEN && ap->policy && !text_empty(ap->policy->name))
-		text = WORDS(d, "votes.policy", d->a, "votes", text, "policy", clean(d->a, ap->policy->name, NAME_CHARS),
-			     NULL);
+		text = WORDS(d, "votes.policy", d->a, "votes", text, "policy",
+			     clean(d->a, ap->policy->name, NAME_CHARS), NULL);
 	const char *what = gate_what(d->o->lang, ap->type, ap->weight, d->a);
 	const char *whole = WORDS(d, "plain.line", d->a, "label", what, "text", text, NULL);
 	draft_line(d, "label.gate", whole);
@@ -185,9 +185,9 @@ const char *until_text(const struct card_draft *d, const struct approval *ap)
 {
 	if (ap->deadline_at.v <= 0 || !ap->policy)
 		return "";
-	static const char *const keys[] = { [TIMEOUT_REJECT] = "until.reject",
-					    [TIMEOUT_APPROVE] = "until.approve",
-					    [TIMEOUT_WAIT] = "until.wait" };
+	static const char *const keys[] = {
+		[TIMEOUT_REJECT] = "until.reject", [TIMEOUT_APPROVE] = "until.approve", [TIMEOUT_WAIT] = "until.wait"
+	};
 	return WORDS(d, keys[ap->policy->on_timeout], d->a, "time",
 		     clean_time(d->a, ap->deadline_at, d->r->rendered_at), NULL);
 }
@@ -197,13 +197,15 @@ static void ask_lines(struct card_draft *d, const struct approval *ap)
 	draft_line(d, "label.revision", revision_text(d, ap->old_image, ap->new_image, ap->requested_by));
 	if (ap->policy) {
 		const char *who = approvers(d, ap->policy);
-		draft_line(d, "label.policy",
-			   !*who ? clean(d->a, ap->policy->name, NAME_CHARS) :
-				   WORDS(d, "policy.needs", d->a, "needed", number(d->a, needed(ap)), "who", who, NULL));
+		draft_line(
+			d, "label.policy",
+			!*who ? clean(d->a, ap->policy->name, NAME_CHARS)
+			      : WORDS(d, "policy.needs", d->a, "needed", number(d->a, needed(ap)), "who", who, NULL));
 	}
 	draft_line(d, "label.gate", card_gate_text(ap, d->o->lang, d->a));
 	draft_line(d, "label.until", until_text(d, ap));
-	draft_line(d, "label.next", WORDS(d, "next.decision", d->a, "effect", gate_effect(d, ap->type, ap->weight), NULL));
+	draft_line(d, "label.next",
+		   WORDS(d, "next.decision", d->a, "effect", gate_effect(d, ap->type, ap->weight), NULL));
 	const char *name = clean(d->a, ap->name, NAME_CHARS), *ns = clean(d->a, ap->ns, NAME_CHARS);
 	const char *command = arena_printf(d->a, "rollcall approve %s/%s", ns, name);
 	draft_line(d, "label.command", command ? command : "");

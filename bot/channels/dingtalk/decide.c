@@ -105,7 +105,8 @@ static bool is_token(const char *s, size_t len)
 	       strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") == len;
 }
 
-static bool csrf_mac(const struct decide *d, const char *cookie, const char *id, const char *nonce, char hex[SHA256_HEX])
+static bool csrf_mac(const struct decide *d, const char *cookie, const char *id, const char *nonce,
+		     char hex[SHA256_HEX])
 {
 	char text[TEXT_MAX];
 	unsigned char mac[SHA256_BYTES];
@@ -191,8 +192,7 @@ static const char *how_it_ended(struct decide *d, struct http_exchange *x, const
 				    card_words(d->o.lang, "decide.by", a, "who", ap->decided_by, "time",
 					       clean_time(a, ap->decided_at, (struct wall_ms){ 0 }), NULL));
 	if (text && decided && !text_empty(ap->reason))
-		text = arena_printf(a, "%s\n%s", text,
-				    card_words(d->o.lang, "decide.why", a, "why", ap->reason, NULL));
+		text = arena_printf(a, "%s\n%s", text, card_words(d->o.lang, "decide.why", a, "why", ap->reason, NULL));
 	return text ? text : "";
 }
 
@@ -315,7 +315,8 @@ static void took_too_long(void *owner)
 	struct decide *d = w->decide;
 	struct http_exchange *x = take_exchange(w);
 	if (x)
-		show(d, x, &(struct view){ .status = 202, .notice = words(d, x, "decide.late"), .user = "", .csrf = "" });
+		show(d, x,
+		     &(struct view){ .status = 202, .notice = words(d, x, "decide.late"), .user = "", .csrf = "" });
 }
 
 /* Does the record have this vote? */

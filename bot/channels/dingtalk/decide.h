@@ -10,7 +10,8 @@ struct decide_desk {
 	bool (*token_good)(void *owner, const char *id, const char *verb, const char *token);
 	enum result (*token)(void *owner, const char *id, const char *verb, char *buf, size_t size, struct error *e);
 	void *owner;
-	const struct person *(*identify)(void *owner, const char *user, const char *pin); /* NULL: nobody can be named */
+	const struct person *(*identify)(void *owner, const char *user,
+					 const char *pin); /* NULL: nobody can be named */
 	void *identify_owner;
 };
 struct decide_options {

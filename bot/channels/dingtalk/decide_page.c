@@ -64,8 +64,7 @@ static struct slice template_of(const char *path)
 static void add_row(struct page *g, const char *label, const char *text)
 {
 	if (!text_empty(text) && g->row_count < ROWS_MAX)
-		g->rows[g->row_count++] =
-			(struct row){ card_words(g->p->lang, label, g->a, NULL), text };
+		g->rows[g->row_count++] = (struct row){ card_words(g->p->lang, label, g->a, NULL), text };
 }
 
 static void gather(struct page *g)
@@ -88,8 +87,8 @@ static void gather(struct page *g)
 	for (size_t i = 0; p->details && i < card->line_count && g->row_count < ROWS_MAX; i++)
 		g->rows[g->row_count++] = (struct row){ card->lines[i].label, card->lines[i].text };
 	if (p->details) {
-		const char *where = arena_printf(g->a, "%s · %s/%s", clean(g->a, ap->cluster, 60), clean(g->a, ap->ns, 60),
-						 clean(g->a, ap->name, 60));
+		const char *where = arena_printf(g->a, "%s · %s/%s", clean(g->a, ap->cluster, 60),
+						 clean(g->a, ap->ns, 60), clean(g->a, ap->name, 60));
 		add_row(g, "decide.cluster", where);
 	} else {
 		add_row(g, "label.gate", card_gate_text(ap, p->lang, g->a));

@@ -18,7 +18,7 @@ struct dingtalk_sending {
 	struct http_call *call;
 	struct deferred failed;
 	struct dingtalk_outcome early; /* of what is not sent at all */
-	cJSON *body; /* owned */
+	cJSON *body;                   /* owned */
 	uint64_t row;
 	bool question, plain, beside;
 	outbox_sent *done; /* NULL for what goes beside */
@@ -74,9 +74,9 @@ static void lane_use(struct dingtalk_lane *l, int64_t now_ms)
 static const char *text_path(const cJSON *body)
 {
 	const char *type = json_text(body, "msgtype", "");
-	return text_eq(type, "actionCard") ? "actionCard.text" :
-	       text_eq(type, "markdown")   ? "markdown.text" :
-					     "text.content";
+	return text_eq(type, "actionCard") ? "actionCard.text"
+	       : text_eq(type, "markdown") ? "markdown.text"
+					   : "text.content";
 }
 
 /* A robot with a keyword takes nothing without it. */

@@ -50,9 +50,12 @@ void dingtalk_outcome(int status, const char *body, size_t len, struct dingtalk_
 {
 	CLEANUP(json_delete_p) cJSON *j = NULL;
 	*ret = (struct dingtalk_outcome){ .r = RC_CONFLICT, .retry_after_ms = -1 };
-	(void)snprintf(ret->why, sizeof ret->why, "robot/send: HTTP %d, no answer that says whether it was taken", status);
+	(void)snprintf(ret->why, sizeof ret->why, "robot/send: HTTP %d, no answer that says whether it was taken",
+		       status);
 	if (status == 429)
-		*ret = (struct dingtalk_outcome){ .r = RC_UNREACHABLE, .retry_after_ms = SLOW_MS, .why = "robot/send: HTTP 429" };
+		*ret = (struct dingtalk_outcome){ .r = RC_UNREACHABLE,
+						  .retry_after_ms = SLOW_MS,
+						  .why = "robot/send: HTTP 429" };
 	if (status < 200 || status >= 500 || status == 429 || json_parse(body, len, &j, NULL) != RC_OK)
 		return;
 	if (!json_at(j, "errcode")) {

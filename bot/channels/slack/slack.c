@@ -73,11 +73,10 @@ static void auth_answered(void *owner, const struct slack_answer *ans)
 static void auth(void *owner)
 {
 	struct slack *s = owner;
-	slack_send(s, &(struct slack_request){ .as = SLACK_FORM_BODY,
-					       .method = "auth.test",
-					       .body = "",
-					       .done = auth_answered,
-					       .owner = s });
+	slack_send(
+		s,
+		&(struct slack_request){
+			.as = SLACK_FORM_BODY, .method = "auth.test", .body = "", .done = auth_answered, .owner = s });
 }
 
 /* ---- the channel ---- */

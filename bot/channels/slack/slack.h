@@ -10,7 +10,8 @@ struct slack_options {
 	const char *response_hosts[4];
 	const char *path; /* where Slack posts: "/slack/events" */
 	const char *team; /* allowed workspace; "" the bot's own, learnt by auth.test */
-	const char *app;  /* own app id, "A012"; "" or NULL: learnt from Slack's answers, the signature stands for it until then */
+	const char *app;  /* own app id, "A012"; "" or NULL: learnt from Slack's answers, the signature stands for it
+			     until then */
 	/* User groups that policies mention ("S012"), NULL-terminated, see slack_usergroups; NULL none. */
 	const char *const *usergroups;
 	/* Whom "user:lin" or "group:sre" means, as "slack:U012"s, for mentions; may be NULL. */

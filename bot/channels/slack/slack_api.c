@@ -67,7 +67,8 @@ static const char *error_of(const struct http_answer *answer, const cJSON *body)
 static void explain(const struct slack_call *c, const struct http_answer *answer, const cJSON *body, const char *error,
 		    char *buf, size_t size)
 {
-	const char *needed = json_text(body, "needed", ""), *detail = json_text(body, "response_metadata.messages.0", "");
+	const char *needed = json_text(body, "needed", ""),
+		   *detail = json_text(body, "response_metadata.messages.0", "");
 	char shown[TEXT_SHOWN];
 	(void)snprintf(buf, size, "%s: HTTP %d %s%s%s%s%s", c->method, answer->status, error, *needed ? ", needs " : "",
 		       needed, *detail ? ": " : "", text_show(detail, strlen(detail), shown));

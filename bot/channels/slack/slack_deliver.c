@@ -17,7 +17,7 @@ struct delivery {
 	struct slack *slack;
 	uint64_t row;
 	bool card, update, fallback;
-	bool broken; /* the item is no message: nothing is sent */
+	bool broken;                    /* the item is no message: nothing is sent */
 	char *channel, *ts, *thread_ts; /* owned */
 	cJSON *body;                    /* owned */
 	char mark[MARK_BYTES];          /* what its metadata carries */
@@ -147,8 +147,7 @@ static void sent(void *owner, const struct slack_answer *ans)
 	} else if (ans->r == RC_OK) {
 		learn_app(d->slack, ans->body);
 		succeed(d, json_text(ans->body, "channel", ""), json_text(ans->body, "ts", ""));
-	} else if (!d->fallback && slack_trouble_of(ans->error) == TROUBLE_CONTENT &&
-		   json_at(d->body, "blocks")) {
+	} else if (!d->fallback && slack_trouble_of(ans->error) == TROUBLE_CONTENT && json_at(d->body, "blocks")) {
 		send_plain(d, ans);
 	} else {
 		fail(d, ans);

@@ -52,8 +52,8 @@ enum result slack_groups_create(struct slack *s, const char *const *ids, struct 
 	enum result r = RC_OK;
 	size_t n = 0;
 	for (; r == RC_OK && ids && ids[n]; n++)
-		r = n < GROUPS_MAX ? group_add(s, ids[n], e) :
-				     error_set(e, RC_INVALID, "more than %d user groups in policies", GROUPS_MAX);
+		r = n < GROUPS_MAX ? group_add(s, ids[n], e)
+				   : error_set(e, RC_INVALID, "more than %d user groups in policies", GROUPS_MAX);
 	return r;
 }
 

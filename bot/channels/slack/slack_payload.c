@@ -18,9 +18,21 @@ enum {
 
 void slack_inbound_init(struct slack_inbound *in)
 {
-	*in = (struct slack_inbound){ .app = "", .team = "", .user = "", .user_name = "", .user_team = "",
-				      .channel = "", .message_ts = "", .thread_ts = "", .id = "", .other_id = "",
-				      .value = "", .text = "", .trigger_id = "", .response_url = "", .challenge = "" };
+	*in = (struct slack_inbound){ .app = "",
+				      .team = "",
+				      .user = "",
+				      .user_name = "",
+				      .user_team = "",
+				      .channel = "",
+				      .message_ts = "",
+				      .thread_ts = "",
+				      .id = "",
+				      .other_id = "",
+				      .value = "",
+				      .text = "",
+				      .trigger_id = "",
+				      .response_url = "",
+				      .challenge = "" };
 }
 
 /* What cannot be kept is "": every reader of it then refuses. */

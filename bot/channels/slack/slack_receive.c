@@ -92,7 +92,7 @@ static enum result read_command(struct http_exchange *x, struct arena *a, struct
 }
 
 static enum result read_body(struct slack *s, struct http_exchange *x, struct arena *a, struct slack_inbound *ret,
-			struct error *e)
+			     struct error *e)
 {
 	size_t len;
 	const char *body = http_body(x, &len);

@@ -127,8 +127,7 @@ static char *body_by_url(const struct saying *w)
 static char *body_by_method(const struct saying *w, bool ephemeral)
 {
 	CLEANUP(json_delete_p) cJSON *j = NULL;
-	if (json_parse(w->text, strlen(w->text), &j, NULL) != RC_OK ||
-	    !json_put_text(j, "channel", w->place.channel) ||
+	if (json_parse(w->text, strlen(w->text), &j, NULL) != RC_OK || !json_put_text(j, "channel", w->place.channel) ||
 	    (ephemeral && !json_put_text(j, "user", w->place.user)) ||
 	    (*w->place.thread_ts && !json_put_text(j, "thread_ts", w->place.thread_ts)))
 		return NULL;
@@ -143,9 +142,9 @@ static void say_on(struct saying *w)
 	bool ephemeral = !w->in_channel && *w->place.channel != 'D';
 	char *body = w->by_url ? body_by_url(w) : body_by_method(w, ephemeral);
 	struct slack_request q = { .as = w->by_url ? SLACK_BARE : SLACK_JSON,
-				   .method = w->by_url  ? w->place.response_url :
-					     ephemeral ? "chat.postEphemeral" :
-							 "chat.postMessage",
+				   .method = w->by_url   ? w->place.response_url
+					     : ephemeral ? "chat.postEphemeral"
+							 : "chat.postMessage",
 				   .body = body,
 				   .done = said,
 				   .drop = saying_free,

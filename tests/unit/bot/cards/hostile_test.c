@@ -51,7 +51,8 @@ static const char *const pieces[] = {
 	"{name}",
 	"{{csrf}}",
 	"%s%n",
-	"\xe2\x80\xae" "txt.exe",  /* right to left override */
+	"\xe2\x80\xae"
+	"txt.exe",                  /* right to left override */
 	"\xd7\xa9\xd7\x9c\xd7\x95", /* Hebrew */
 	"\xe2\x81\xa6x\xe2\x81\xa9",
 	"\n# heading\n",
@@ -100,8 +101,10 @@ static void poison_side(struct rollout_side *s, struct arena *a)
 
 static void poison_rollout(struct rollout *r, struct arena *a)
 {
-	const char **const texts[] = { &r->cluster, &r->ns,      &r->name,    &r->uid,    &r->revision, &r->policy,
-				       &r->next,    &r->message, &r->invalid, &r->labels, &r->channels, &r->requested_by };
+	const char **const texts[] = {
+		&r->cluster, &r->ns,      &r->name,    &r->uid,    &r->revision, &r->policy,
+		&r->next,    &r->message, &r->invalid, &r->labels, &r->channels, &r->requested_by
+	};
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
 		*texts[i] = texts[i] == &r->invalid && dice(3) ? "" : hostile(a);
 	poison_side(&r->stable, a);
@@ -131,8 +134,9 @@ static void poison_rollout(struct rollout *r, struct arena *a)
 
 static void poison_approval(struct approval *ap, struct arena *a)
 {
-	const char **const texts[] = { &ap->cluster,      &ap->ns,        &ap->name,      &ap->uid,       &ap->revision,
-				       &ap->requested_by, &ap->old_image, &ap->new_image, &ap->decided_by, &ap->reason };
+	const char **const texts[] = { &ap->cluster,    &ap->ns,           &ap->name,      &ap->uid,
+				       &ap->revision,   &ap->requested_by, &ap->old_image, &ap->new_image,
+				       &ap->decided_by, &ap->reason };
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
 		*texts[i] = hostile(a);
 	size_t n = dice(40);

@@ -165,10 +165,7 @@ static inline size_t samples_make(struct sample list[SAMPLES_MAX])
 	r = sample_rollout(PHASE_SUCCEEDED, false);
 	r.next = "";
 	r.failed_checks = 0;
-	list[n++] = (struct sample){ .name = "succeeded-extension",
-				     .r = r,
-				     .approvals = { yes },
-				     .approval_count = 1 };
+	list[n++] = (struct sample){ .name = "succeeded-extension", .r = r, .approvals = { yes }, .approval_count = 1 };
 	r.extension = false;
 	list[n++] = (struct sample){ .name = "succeeded", .r = r };
 

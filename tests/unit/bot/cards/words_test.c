@@ -140,9 +140,21 @@ static const struct {
 	{ "plain", "registry/app:v1", "registry/app:v1", 60 },
 	{ "line ends become blanks", "a\nb\r\tc", "a b  c", 60 },
 	{ "control characters go", "a\x01\x1b[31mb\x7f", "a[31mb", 60 },
-	{ "bidi and invisible characters go", "a\xe2\x80\xae" "b\xe2\x81\xa6\xe2\x80\x8b\xef\xbb\xbf" "c", "abc", 60 },
-	{ "C1 controls go", "a\xc2\x9b" "b", "ab", 60 },
-	{ "invalid UTF-8 is shown as such", "a\xff" "b\xc3", "a\xef\xbf\xbd" "b\xef\xbf\xbd", 60 },
+	{ "bidi and invisible characters go",
+	  "a\xe2\x80\xae"
+	  "b\xe2\x81\xa6\xe2\x80\x8b\xef\xbb\xbf"
+	  "c",
+	  "abc", 60 },
+	{ "C1 controls go",
+	  "a\xc2\x9b"
+	  "b",
+	  "ab", 60 },
+	{ "invalid UTF-8 is shown as such",
+	  "a\xff"
+	  "b\xc3",
+	  "a\xef\xbf\xbd"
+	  "b\xef\xbf\xbd",
+	  60 },
 	{ "shortened on a code point border", "数据库数据库", "数据库…", 4 },
 	{ "exactly fits", "abcd", "abcd", 4 },
 	{ "trailing blanks go", "ab  ", "ab", 60 },
@@ -171,9 +183,12 @@ static void test_clean(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_languages_agree), cmocka_unit_test(test_no_key_twice),
-		cmocka_unit_test(test_every_line_is_read), cmocka_unit_test(test_status_words),
-		cmocka_unit_test(test_filling),		cmocka_unit_test(test_lang_names),
+		cmocka_unit_test(test_languages_agree),
+		cmocka_unit_test(test_no_key_twice),
+		cmocka_unit_test(test_every_line_is_read),
+		cmocka_unit_test(test_status_words),
+		cmocka_unit_test(test_filling),
+		cmocka_unit_test(test_lang_names),
 		cmocka_unit_test(test_clean),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

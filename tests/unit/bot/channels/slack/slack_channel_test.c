@@ -9,7 +9,8 @@
 #define JSON_TYPE "Content-Type: application/json"
 #define AUTH_OK "{\"ok\":true,\"team_id\":\"T01\",\"user_id\":\"U0B\",\"bot_id\":\"B5\"}"
 #define POST_OK                                                                                                        \
-	"{\"ok\":true,\"channel\":\"C09\",\"ts\":\"1700000000.000200\",\"message\":{\"app_id\":\"A01\",\"text\":\"\"}}"
+	"{\"ok\":true,\"channel\":\"C09\",\"ts\":\"1700000000.000200\",\"message\":{\"app_id\":\"A01\",\"text\":\"\"}" \
+	"}"
 
 static const struct web_answer standard[] = {
 	{ "/api/auth.test", AUTH_OK, 200, NULL, false },
@@ -92,7 +93,9 @@ static int setup(void **state)
 				   .path = "/slack/events",
 				   .team = "",
 				   .usergroups = groups };
-	struct channel_context ctx = { .loop = f->web.loop, .http = f->web.client, .ears = { hear, f }, .lang = LANG_EN };
+	struct channel_context ctx = {
+		.loop = f->web.loop, .http = f->web.client, .ears = { hear, f }, .lang = LANG_EN
+	};
 	if (slack_create(&ctx, &o, &f->slack, &e) != RC_OK)
 		fail_msg("%s", e.text);
 	f->door = web_serve(f->web.loop, f->slack->ops->routes(f->slack), f->door_base);
@@ -241,8 +244,7 @@ static const struct {
 	{ "a payload without a type", FORM_TYPE, "payload=%7B%7D", 400, "payload has no type" },
 	{ "a form of nothing", FORM_TYPE, "a=b", 400, "form is neither a command nor a payload" },
 	{ "a command of nobody", FORM_TYPE, "command=%2Fcanary&team_id=T01", 400, "command names no user" },
-	{ "another content type", "Content-Type: text/plain", "hello", 400,
-	  "content type is neither JSON nor a form" },
+	{ "another content type", "Content-Type: text/plain", "hello", 400, "content type is neither JSON nor a form" },
 	{ "another workspace", FORM_TYPE, "command=%2Fcanary&team_id=T02&user_id=U1", 403, "another workspace" },
 };
 
@@ -397,7 +399,8 @@ static void test_events(void **state)
 }
 
 static const char *const not_for_us[] = {
-	"\"type\":\"message\",\"channel_type\":\"im\",\"user\":\"U0B\",\"text\":\"mine\",\"ts\":\"1\",\"channel\":\"D1\"",
+	"\"type\":\"message\",\"channel_type\":\"im\",\"user\":\"U0B\",\"text\":\"mine\",\"ts\":\"1\",\"channel\":"
+	"\"D1\"",
 	"\"type\":\"message\",\"channel_type\":\"im\",\"bot_id\":\"B1\",\"user\":\"U1\",\"text\":\"x\",\"ts\":\"2\"",
 	"\"type\":\"message\",\"channel_type\":\"im\",\"subtype\":\"message_changed\",\"user\":\"U1\",\"ts\":\"3\"",
 	"\"type\":\"message\",\"channel_type\":\"channel\",\"user\":\"U1\",\"text\":\"talk\",\"ts\":\"4\"",
@@ -450,9 +453,9 @@ static void test_reason_form(void **state)
 	struct error e;
 	press(f, "https://hooks.slack.com/actions/1", "1.4");
 	struct responder *r = f->heard.responder;
-	assert_int_equal(r->ask_reason(r, "Reject podinfo-default in production", "Reason", "Reject",
-				       "v1.R1.reject.tok", &e),
-			 RC_OK);
+	assert_int_equal(
+		r->ask_reason(r, "Reject podinfo-default in production", "Reason", "Reject", "v1.R1.reject.tok", &e),
+		RC_OK);
 	r->say(TAKE(f->heard.responder), NULL, false); /* the form outlives it */
 	const struct web_call *call = web_wait(&f->web, "/api/views.open", 0);
 	assert_string_equal(call->authorization, "Bearer xoxb-test-secret");
@@ -467,8 +470,9 @@ static void test_reason_form(void **state)
 
 	submit(f, metadata, " \n x");
 	assert_int_equal(f->reply.status, 200);
-	assert_string_equal(f->reply.body, "{\"response_action\":\"errors\",\"errors\":{\"why\":\"A reason is needed, at "
-					   "least 3 characters.\"}}");
+	assert_string_equal(f->reply.body,
+			    "{\"response_action\":\"errors\",\"errors\":{\"why\":\"A reason is needed, at "
+			    "least 3 characters.\"}}");
 	assert_int_equal(f->heard.count, 1);
 	submit(f, metadata, "p99 too high");
 	assert_int_equal(f->reply.status, 200);
@@ -508,8 +512,9 @@ static void test_say_by_url(void **state)
 	r->say(r, "already decided by <!channel> & `zhao`", false);
 	const struct web_call *call = web_wait(&f->web, "/respond", 0);
 	assert_string_equal(call->authorization, ""); /* the URL is the secret */
-	assert_string_equal(call->body, "{\"mrkdwn\":false,\"text\":\"already decided by &lt;!channel&gt; &amp; ˋzhaoˋ\","
-					"\"response_type\":\"ephemeral\",\"replace_original\":false}");
+	assert_string_equal(call->body,
+			    "{\"mrkdwn\":false,\"text\":\"already decided by &lt;!channel&gt; &amp; ˋzhaoˋ\","
+			    "\"response_type\":\"ephemeral\",\"replace_original\":false}");
 }
 
 static void test_say_without_url(void **state)
@@ -653,8 +658,8 @@ static void test_post_and_update(void **state)
 	d = deliver(f, OUTBOX_REPLY, "slack:C09", "1700000000.000200", false);
 	assert_int_equal(d.r, RC_OK);
 	assert_string_equal(d.id, "");
-	assert_non_null(strstr(web_find(&f->web, "/api/chat.postMessage", 1)->body,
-			       "\"thread_ts\":\"1700000000.000200\""));
+	assert_non_null(
+		strstr(web_find(&f->web, "/api/chat.postMessage", 1)->body, "\"thread_ts\":\"1700000000.000200\""));
 }
 
 static void test_post_to_a_person(void **state)
@@ -849,15 +854,20 @@ static const struct {
 	struct slack_options o;
 	const char *why;
 } bad_options[] = {
-	{ "no token", { .signing_secrets = { "s" }, .api_url = "https://slack.com/api/", .path = "/s" },
+	{ "no token",
+	  { .signing_secrets = { "s" }, .api_url = "https://slack.com/api/", .path = "/s" },
 	  "slack: the bot token is missing" },
-	{ "no secret", { .bot_token = "xoxb-1", .api_url = "https://slack.com/api/", .path = "/s" },
+	{ "no secret",
+	  { .bot_token = "xoxb-1", .api_url = "https://slack.com/api/", .path = "/s" },
 	  "slack: the signing secret is missing" },
-	{ "no slash", { .bot_token = "xoxb-1", .signing_secrets = { "s" }, .api_url = "https://slack.com/api", .path = "/s" },
+	{ "no slash",
+	  { .bot_token = "xoxb-1", .signing_secrets = { "s" }, .api_url = "https://slack.com/api", .path = "/s" },
 	  "slack: the API address must end with a slash, as in https://slack.com/api/" },
-	{ "no scheme", { .bot_token = "xoxb-1", .signing_secrets = { "s" }, .api_url = "slack.com/", .path = "/s" },
+	{ "no scheme",
+	  { .bot_token = "xoxb-1", .signing_secrets = { "s" }, .api_url = "slack.com/", .path = "/s" },
 	  "slack: the API address must begin with https://" },
-	{ "no path", { .bot_token = "xoxb-1", .signing_secrets = { "s" }, .api_url = "https://slack.com/api/", .path = "s" },
+	{ "no path",
+	  { .bot_token = "xoxb-1", .signing_secrets = { "s" }, .api_url = "https://slack.com/api/", .path = "s" },
 	  "slack: the path of the request URL must begin with a slash" },
 };
 

@@ -76,7 +76,10 @@ static void test_empty_body(void **state)
 	/* printf 'v0:1700000000:' | openssl dgst -sha256 -hmac SECRET */
 	const char *const secrets[2] = { SECRET, NULL };
 	struct error e;
-	assert_int_equal(slack_verify(secrets, TIME, "v0=2b45349bc7a6109b1ab766cd0de9babddf838b88cb6d4120798790ea8b854de7", "", 0, NOW, &e), RC_OK);
+	assert_int_equal(slack_verify(secrets, TIME,
+				      "v0=2b45349bc7a6109b1ab766cd0de9babddf838b88cb6d4120798790ea8b854de7", "", 0, NOW,
+				      &e),
+			 RC_OK);
 }
 
 int main(void)
