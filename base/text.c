@@ -271,3 +271,16 @@ bool text_is_dns_subdomain(const char *s)
 		s += len + 1;
 	}
 }
+
+size_t text_copy(char *buf, size_t size, const char *s)
+{
+	size_t len = strlen(s);
+	if (len >= size) {
+		len = size - 1;
+		while (len && ((unsigned char)s[len] & 0xc0) == 0x80)
+			len--;
+	}
+	memcpy(buf, s, len);
+	buf[len] = '\0';
+	return len;
+}

@@ -33,6 +33,8 @@ bool text_is_dns_subdomain(const char *s);
 /* The nearest of candidates (NULL-terminated) within an edit distance of 2 (1 for short words), or NULL: for
  * "did you mean". */
 const char *text_nearest(const char *word, const char *const *candidates);
+/* Copies what fits, cut on a code point border, always with NUL; answers the bytes copied. */
+size_t text_copy(char *buf, size_t size, const char *s);
 /* Bytes of the longest prefix with at most n code points that ends on a code point border. */
 size_t text_prefix(const char *utf8, size_t n);
 /* Decodes base64 (standard or URL alphabet, padding optional). *ret is malloc'ed, caller frees, ends in NUL. */

@@ -109,9 +109,11 @@ static void add_finding(struct report *r, enum level level, struct yaml_place pl
 	f->line = place.line;
 	f->column = place.column;
 	f->warning = level == LEVEL_WARNING && !last;
-	snprintf(f->field, sizeof f->field, "%s", field);
-	snprintf(f->text, sizeof f->text, "%s%s%s", field, *field ? ": " : "",
-		 last ? "and more mistakes, which are left out" : text);
+	text_copy(f->field, sizeof f->field, field);
+	size_t at = text_copy(f->text, sizeof f->text, f->field);
+	if (at)
+		at += text_copy(f->text + at, sizeof f->text - at, ": ");
+	text_copy(f->text + at, sizeof f->text - at, last ? "and more mistakes, which are left out" : text);
 	trim_cut(f->text);
 	if (!f->warning)
 		r->findings->errors++;

@@ -56,7 +56,7 @@ static void probing_answer(struct probing *p, bool ok, const char *why)
 	probed *done = p->done;
 	void *owner = p->owner;
 	char text[WHY_MAX];
-	snprintf(text, sizeof text, "%s", why);
+	text_copy(text, sizeof text, why);
 	probing_release(p);
 	done(owner, ok, text);
 }
@@ -69,7 +69,7 @@ static void probing_fail(void *owner)
 
 static void probing_fail_later(struct probing *p, const char *why)
 {
-	snprintf(p->why, sizeof p->why, "%s", why);
+	text_copy(p->why, sizeof p->why, why);
 	loop_defer(p->loop, &p->failed, probing_fail, p);
 }
 
