@@ -74,6 +74,7 @@ static struct request change_view(const struct change *c)
 {
 	struct request after = *c->request;
 	after.state = c->state;
+	after.over = after.over || c->state == REQ_SUPERSEDED || c->state == REQ_CANCELLED;
 	after.decided_at = c->decided_at;
 	after.decided_by = c->decided_by;
 	after.reason = c->reason;
@@ -84,6 +85,7 @@ static struct request change_view(const struct change *c)
 static void change_apply(struct change *c)
 {
 	struct request *q = c->request;
+	q->over = change_view(c).over;
 	q->state = c->state;
 	q->decided_at = c->decided_at;
 	free(q->decided_by);
