@@ -10,16 +10,11 @@
 
 enum { SPACING_MS = 300 };
 
-static char *kept(enum result r, char *body)
-{
-	return r == RC_OK ? body : NULL;
-}
-
 static char *render_card(struct channel *c, const struct card *card, struct error *e)
 {
 	(void)c;
 	char *body = NULL;
-	return kept(dingtalk_render_card(card, &body, e), body);
+	return dingtalk_render_card(card, &body, e) == RC_OK ? body : NULL;
 }
 
 /* Who may is a line of the card: a robot's card mentions nobody. */
@@ -33,7 +28,7 @@ static char *render_text(struct channel *c, const char *text, struct error *e)
 {
 	(void)c;
 	char *body = NULL;
-	return kept(dingtalk_render_text(text, &body, e), body);
+	return dingtalk_render_text(text, &body, e) == RC_OK ? body : NULL;
 }
 
 static const struct http_route *routes(struct channel *c)

@@ -81,30 +81,25 @@ static void auth(void *owner)
 
 /* ---- the channel ---- */
 
-static char *kept(enum result r, char *body)
-{
-	return r == RC_OK ? body : NULL;
-}
-
 static char *render_card(struct channel *c, const struct card *card, struct error *e)
 {
 	(void)c;
 	char *body = NULL;
-	return kept(slack_render_card(card, &body, e), body);
+	return slack_render_card(card, &body, e) == RC_OK ? body : NULL;
 }
 
 static char *render_ask(struct channel *c, const struct card *card, const char *const *who_may, struct error *e)
 {
 	struct slack *s = SLACK_OF(c);
 	char *body = NULL;
-	return kept(slack_render_ask(card, who_may, s->identities, s->identities_owner, &body, e), body);
+	return slack_render_ask(card, who_may, s->identities, s->identities_owner, &body, e) == RC_OK ? body : NULL;
 }
 
 static char *render_text(struct channel *c, const char *text, struct error *e)
 {
 	(void)c;
 	char *body = NULL;
-	return kept(slack_render_text(text, &body, e), body);
+	return slack_render_text(text, &body, e) == RC_OK ? body : NULL;
 }
 
 static const struct http_route *routes(struct channel *c)

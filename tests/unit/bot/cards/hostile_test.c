@@ -51,8 +51,7 @@ static const char *const pieces[] = {
 	"{name}",
 	"{{csrf}}",
 	"%s%n",
-	"\xe2\x80\xae"
-	"txt.exe",                  /* right to left override */
+	"\xe2\x80\xaetxt.exe",      /* right to left override */
 	"\xd7\xa9\xd7\x9c\xd7\x95", /* Hebrew */
 	"\xe2\x81\xa6x\xe2\x81\xa9",
 	"\n# heading\n",

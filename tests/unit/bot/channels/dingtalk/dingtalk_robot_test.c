@@ -224,6 +224,35 @@ static void test_own_limit(void **state)
 	assert_int_equal(deliver(f, OUTBOX_MESSAGE, "dingtalk:ops", CARD).r, RC_OK);
 }
 
+static void test_rendering(void **state)
+{
+	struct fixture *f = *state;
+	struct error e;
+	struct card_button button = {
+		.label = "Review", .action = "decide", .value = "", .url = "https://x/", .confirm = ""
+	};
+	struct card card = { .color = "yellow",
+			     .icon = "🟡",
+			     .title = "Approve?",
+			     .state = "Waiting",
+			     .subtitle = "default/podinfo on prod",
+			     .bar = "",
+			     .footer = "",
+			     .plain = "Approve?" };
+	char *body = f->ding->ops->render_card(f->ding, &card, &e);
+	assert_true(text_starts(body, "{\"msgtype\":\"markdown\",")); /* nothing to press */
+	free(body);
+	card.buttons = &button;
+	card.button_count = 1;
+	body = f->ding->ops->render_ask(f->ding, &card, NULL, &e);
+	assert_true(text_starts(body, "{\"msgtype\":\"actionCard\","));
+	assert_non_null(strstr(body, "\"btns\":[{\"title\":\"Review\",\"actionURL\":\"https://x/\"}]"));
+	free(body);
+	body = f->ding->ops->render_text(f->ding, "hello", &e);
+	assert_string_equal(body, "{\"msgtype\":\"text\",\"text\":{\"content\":\"hello\"}}");
+	free(body);
+}
+
 static void test_bad_options(void **state)
 {
 	(void)state;
@@ -270,6 +299,7 @@ int main(void)
 		WITH(test_own_limit),
 		cmocka_unit_test(test_bad_options),
 		cmocka_unit_test(test_render_text),
+		WITH(test_rendering),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

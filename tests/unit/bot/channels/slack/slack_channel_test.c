@@ -398,13 +398,14 @@ static void test_events(void **state)
 	assert_string_equal(f->heard.thread, "");
 }
 
+#define DIRECT "\"type\":\"message\",\"channel_type\":\"im\",\"channel\":\"D1\","
+
 static const char *const not_for_us[] = {
-	"\"type\":\"message\",\"channel_type\":\"im\",\"user\":\"U0B\",\"text\":\"mine\",\"ts\":\"1\",\"channel\":"
-	"\"D1\"",
-	"\"type\":\"message\",\"channel_type\":\"im\",\"bot_id\":\"B1\",\"user\":\"U1\",\"text\":\"x\",\"ts\":\"2\"",
-	"\"type\":\"message\",\"channel_type\":\"im\",\"subtype\":\"message_changed\",\"user\":\"U1\",\"ts\":\"3\"",
-	"\"type\":\"message\",\"channel_type\":\"channel\",\"user\":\"U1\",\"text\":\"talk\",\"ts\":\"4\"",
-	"\"type\":\"reaction_added\",\"user\":\"U1\"",
+	(DIRECT "\"user\":\"U0B\",\"text\":\"mine\",\"ts\":\"1\""),
+	(DIRECT "\"bot_id\":\"B1\",\"user\":\"U1\",\"text\":\"x\",\"ts\":\"2\""),
+	(DIRECT "\"subtype\":\"message_changed\",\"user\":\"U1\",\"ts\":\"3\""),
+	("\"type\":\"message\",\"channel_type\":\"channel\",\"user\":\"U1\",\"text\":\"talk\",\"ts\":\"4\""),
+	("\"type\":\"reaction_added\",\"user\":\"U1\""),
 };
 
 static void test_not_for_us(void **state)
@@ -774,6 +775,44 @@ static void test_look_back(void **state)
 	assert_int_equal(web_count(&f->web, "/api/conversations.history"), asked);
 }
 
+/* ---- out: what the bot asks to be drawn ---- */
+
+static const char *const *people(void *owner, const char *approver)
+{
+	(void)owner;
+	static const char *const sre[] = { "slack:U77", "slack:U78", NULL };
+	return text_eq(approver, "group:sre") ? sre : NULL;
+}
+
+static void test_rendering(void **state)
+{
+	struct fixture *f = *state;
+	struct error e;
+	const struct card card = { .color = "yellow",
+				   .icon = "🟡",
+				   .title = "Approve?",
+				   .state = "Waiting",
+				   .subtitle = "default/podinfo on prod",
+				   .bar = "",
+				   .footer = "",
+				   .plain = "Approve?" };
+	static const char *const who[] = { "group:sre", "slack:S1", "slack:U9|x", "user:<lin>", NULL };
+	SLACK_OF(f->slack)->identities = people;
+	char *body = f->slack->ops->render_card(f->slack, &card, &e);
+	assert_true(text_starts(body, "{\"text\":\"Approve?\",\"blocks\":["));
+	free(body);
+	body = f->slack->ops->render_ask(f->slack, &card, who, &e);
+	assert_true(text_starts(
+		body, "{\"text\":\"<@U77> <@U78> <!subteam^S1> slack:U9|x user:&lt;lin&gt;: please decide\\n"));
+	free(body);
+	body = f->slack->ops->render_ask(f->slack, &card, NULL, &e);
+	assert_null(strstr(body, "please decide"));
+	free(body);
+	body = f->slack->ops->render_text(f->slack, "a\nb <!here>", &e);
+	assert_string_equal(body, "{\"mrkdwn\":false,\"text\":\"a\\nb &lt;!here&gt;\"}");
+	free(body);
+}
+
 /* ---- groups ---- */
 
 struct groups {
@@ -912,6 +951,7 @@ int main(void)
 		WITH(test_troubles),
 		WITH(test_plain_fallback),
 		WITH(test_look_back),
+		WITH(test_rendering),
 		WITH(test_groups),
 		cmocka_unit_test(test_usergroups_of_policies),
 		cmocka_unit_test(test_bad_options),
