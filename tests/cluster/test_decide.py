@@ -99,7 +99,7 @@ class Decide(unittest.TestCase):
         self.assertIn("lin.wei", late.text)
         _, out, _ = self.scene.cli("history", NAME)
         self.assertRegex(out, "zhao.*vote.approve")
-        _, out, _ = self.scene.cli("audit", "verify", "--data", f"{self.scene.folder}/data")
+        _, out, _ = self.scene.cli("audit", "verify", "--data-dir", f"{self.scene.folder}/data")
         self.assertRegex(out, "[0-9]+ rows")
 
     def first_effect(self, change, act):

@@ -39,10 +39,10 @@ class Load(threading.Thread):
         self.colors = collections.Counter()
         self.failures = []
         self.count = 0
-        self._stop = threading.Event()
+        self._enough = threading.Event()
 
     def run(self):
-        while not self._stop.is_set():
+        while not self._enough.is_set():
             try:
                 status, color = ask(self.port, self.host)
                 self.count += 1
@@ -51,10 +51,10 @@ class Load(threading.Thread):
                     self.failures.append(f"{time.strftime('%X')} status {status}")
             except (OSError, http.client.HTTPException) as error:
                 self.failures.append(f"{time.strftime('%X')} {type(error).__name__}: {error}")
-            self._stop.wait(self.pause)
+            self._enough.wait(self.pause)
 
     def stop(self):
-        self._stop.set()
+        self._enough.set()
         self.join()
         return self
 
@@ -114,15 +114,16 @@ class Scene:
         self.dingtalk.add_robot("releases", "releases", secret="SEC" + "0" * 61)
 
     def _configuration(self, policies, extra):
-        pin = hashlib.sha256(PIN.encode()).hexdigest()
+        pin = "salt:" + hashlib.sha256(f"salt:{PIN}".encode()).hexdigest()
         policies = policies or """
   default:
-    approvers: [group:sre]
+    approvers: ["group:sre"]
     quorum: 2
+    link_identity: pin
     rights:
-      promote: [group:sre]
+      promote: ["group:sre"]
       rollback: [anyone-in-channel]
-      complete: [group:sre]
+      complete: ["group:sre"]
 """
         return f"""
 listen:
@@ -136,18 +137,19 @@ controller:
   provider: nginx
   egress: {{private: true}}
 users:
-  lin.wei: {{identities: [slack:ULIN, token:lin.wei], groups: [sre]}}
-  zhao: {{identities: [slack:UZHAO, dingtalk:zhao, token:zhao], groups: [sre], pin_sha256: {pin}}}
+  lin.wei: {{identities: ["slack:ULIN", "token:lin.wei"], groups: [sre]}}
+  zhao: {{identities: ["slack:UZHAO", "dingtalk:zhao", "token:zhao"], groups: [sre], pin_sha256: "{pin}"}}
 policies: {policies}
 slack:
   bot_token: {self.slack.bot_token}
   signing_secret: {self.slack.signing_secret}
   api_url: {self.slack.api_url}
+  response_hosts: [127.0.0.1]
 dingtalk:
   robots:
     releases: {{url: "{self.dingtalk.webhook("releases")}", secret: SEC{"0" * 61}}}
 routes:
-  - channels: [slack:{CHANNEL}, dingtalk:releases]
+  - channels: ["slack:{CHANNEL}", "dingtalk:releases"]
 {extra}
 """
 
@@ -160,8 +162,8 @@ node:
   name: here
   addresses: 127.{20 + os.getpid() % 200}.0.0/16
   images:
-    - image: {IMAGE}:*
-      command: [{BUILD}/rollouts-demo, --address, "{{address}}", --port, "{{port}}", --color, "{{tag}}"]
+    - image: "{IMAGE}:*"
+      command: ["{BUILD}/rollouts-demo", --address, "{{address}}", --port, "{{port}}", --color, "{{tag}}"]
   nginx: {{listen: 127.0.0.1:{self.web_port}}}
 """
 
