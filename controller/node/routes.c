@@ -13,7 +13,7 @@
 
 enum { ROUTES_BYTES_MAX = 64 * 1024 * 1024, PATH_LEN_MAX = 1024, VALUE_LEN_MAX = 1024, INGRESSES_MAX = 10000 };
 
-#define CLASS_ANNOTATION "kubernetes.io/ingress\\.class"
+#define CLASS_ANNOTATION "kubernetes\\.io/ingress\\.class"
 
 /* One Ingress object while it is read. */
 struct reading {
