@@ -40,16 +40,31 @@ void draft_line(struct card_draft *d, const char *label, const char *text)
 	d->lines[d->line_count++] = (struct card_line){ .label = WORDS(d, label, d->a, NULL), .text = text };
 }
 
+static const char *elapsed(const struct card_draft *d)
+{
+	const struct rollout *r = d->r;
+	struct wall_ms end = r->active ? r->rendered_at : r->changed_at;
+	if (r->started_at.v <= 0 || end.v < r->started_at.v)
+		return "";
+	char text[32];
+	duration_human(end.v - r->started_at.v, text);
+	const char *kept = arena_strdup(d->a, text);
+	return kept ? kept : "";
+}
+
+/* Times stand here, and only here: what else changes on a card is news. */
 static const char *footer(const struct card_draft *d)
 {
 	const struct rollout *r = d->r;
-	const char *as_of =
-		WORDS(d, "footer.as_of", d->a, "time", clean_time(d->a, r->rendered_at, r->rendered_at), NULL);
-	if (r->unreachable_since.v <= 0)
-		return as_of;
-	const char *since = clean_time(d->a, r->unreachable_since, r->rendered_at);
 	const char *text =
-		arena_printf(d->a, "⚠ %s · %s", WORDS(d, "footer.unreachable", d->a, "time", since, NULL), as_of);
+		WORDS(d, "footer.as_of", d->a, "time", clean_time(d->a, r->rendered_at, r->rendered_at), NULL);
+	const char *span = elapsed(d);
+	if (*span)
+		text = arena_printf(d->a, "%s · %s", text, WORDS(d, "footer.elapsed", d->a, "span", span, NULL));
+	if (text && r->unreachable_since.v > 0) {
+		const char *since = clean_time(d->a, r->unreachable_since, r->rendered_at);
+		text = arena_printf(d->a, "⚠ %s · %s", WORDS(d, "footer.unreachable", d->a, "time", since, NULL), text);
+	}
 	return text ? text : "";
 }
 
@@ -260,18 +275,6 @@ static const char *next_text(const struct card_draft *d)
 	return said(d);
 }
 
-static const char *elapsed(const struct card_draft *d)
-{
-	const struct rollout *r = d->r;
-	struct wall_ms end = r->active ? r->rendered_at : r->changed_at;
-	if (r->started_at.v <= 0 || end.v < r->started_at.v)
-		return "";
-	char text[32];
-	duration_human(end.v - r->started_at.v, text);
-	const char *kept = arena_strdup(d->a, text);
-	return kept ? kept : "";
-}
-
 static void rollout_lines(struct card_draft *d)
 {
 	const struct rollout *r = d->r;
@@ -287,7 +290,6 @@ static void rollout_lines(struct card_draft *d)
 		draft_line(d, "label.until", until_text(d, d->open));
 	draft_line(d, "label.last", clean(d->a, r->message, CARD_VALUE_CHARS));
 	draft_line(d, "label.next", next_text(d));
-	draft_line(d, "label.elapsed", elapsed(d));
 	if (d->open) {
 		const char *command = arena_printf(d->a, "rollcall approve %s/%s", clean(d->a, r->ns, NAME_CHARS),
 						   clean(d->a, r->name, NAME_CHARS));

@@ -13,8 +13,10 @@ enum {
 	URL_BYTES_MAX = 500,
 	BUTTONS_BYTES_MAX = 950, /* of 1000 */
 };
-/* How much of a line stays when a card does not fit: tried in this order. */
-static const size_t line_chars[] = { 600, 200, 100, 50, 25 };
+/* How much of a line, and of the head, stays when a card does not fit: tried in this order. */
+static const struct room {
+	size_t line_chars, head_chars;
+} rooms[] = { { 600, 200 }, { 200, 150 }, { 100, 100 }, { 50, 80 }, { 25, 60 } };
 
 void dingtalk_escape(struct strbuf *b, const char *s, size_t max_chars)
 {
@@ -51,29 +53,29 @@ static void put_lines(struct strbuf *b, const struct card *c, size_t max_chars)
 	}
 }
 
-static void put_markdown(struct strbuf *b, const struct card *c, size_t max_chars)
+static void put_markdown(struct strbuf *b, const struct card *c, const struct room *r)
 {
 	strbuf_addf(b, "### %s ", c->icon);
-	dingtalk_escape(b, c->title, 150);
+	dingtalk_escape(b, c->title, r->head_chars);
 	strbuf_add(b, "\n\n**");
 	dingtalk_escape(b, c->state, 60);
 	strbuf_add(b, "** · ");
-	dingtalk_escape(b, c->subtitle, 200);
+	dingtalk_escape(b, c->subtitle, r->head_chars);
 	strbuf_add(b, "\n\n");
 	if (*c->bar)
 		strbuf_addf(b, "%s\n\n", c->bar);
-	put_lines(b, c, max_chars);
+	put_lines(b, c, r->line_chars);
 	strbuf_addc(b, '\n');
-	dingtalk_escape(b, c->footer, 200);
+	dingtalk_escape(b, c->footer, r->head_chars);
 }
 
 /* Whole and within the limit, at the longest lines that allow it. */
 static bool markdown_fit(struct strbuf *b, const struct card *c)
 {
-	for (size_t i = 0; i < sizeof line_chars / sizeof *line_chars; i++) {
+	for (size_t i = 0; i < sizeof rooms / sizeof *rooms; i++) {
 		strbuf_clear(b);
 		b->overflow = false;
-		put_markdown(b, c, line_chars[i]);
+		put_markdown(b, c, &rooms[i]);
 		if (!b->overflow && b->len <= TEXT_BYTES_MAX)
 			return true;
 	}
