@@ -113,6 +113,12 @@ const struct card *draft_card(struct card_draft *d, const char *color, const cha
 
 /* ---- revision, progress, sides, checks ---- */
 
+/* A revision that nobody rolls out any more: of it only what was asked is known. */
+static bool is_over(const struct rollout *r)
+{
+	return !r->active && r->phase == PHASE_NONE && !text_empty(r->revision);
+}
+
 /* Bytes of "registry/app:" that both images begin with; 0: they are not two tags of one repository. */
 static size_t same_repository(const char *old_image, const char *new_image)
 {
@@ -184,7 +190,7 @@ static const char *steps_text(const struct card_draft *d)
 
 static void side_line(struct card_draft *d, const char *label, const struct rollout_side *s)
 {
-	if (text_empty(s->workload))
+	if (text_empty(s->workload) || is_over(d->r))
 		return;
 	draft_line(d, label,
 		   WORDS(d, "side", d->a, "workload", clean(d->a, s->workload, NAME_CHARS), "ready",
@@ -319,6 +325,8 @@ static const char *state_of(const struct card_draft *d)
 	if (!text_empty(r->invalid))
 		return WORDS(d, "state.invalid", d->a, NULL);
 	bool moving = r->phase == PHASE_PROGRESSING;
+	if (is_over(r))
+		return WORDS(d, gate_last(d, REQ_SUPERSEDED) ? "state.superseded" : "state.over", d->a, NULL);
 	if (r->active && r->suspended)
 		return WORDS(d, "state.suspended", d->a, NULL);
 	if (d->open && moving)
@@ -350,8 +358,8 @@ const struct card *card_build(const struct rollout *r, const struct approval *co
 		return NULL;
 	*d = (struct card_draft){ .r = r, .approvals = approvals, .approval_count = approval_count, .o = o, .a = a };
 	d->open = question(d);
-	d->final = !d->open && !r->active && r->phase != PHASE_NONE && r->phase != PHASE_INITIALIZING &&
-		   r->phase != PHASE_TERMINATING;
+	bool starting = r->phase == PHASE_NONE || r->phase == PHASE_INITIALIZING;
+	d->final = !d->open && (is_over(r) || (!r->active && !starting && r->phase != PHASE_TERMINATING));
 	rollout_lines(d);
 	buttons_of_rollout(d);
 	enum face f = face_of(d);

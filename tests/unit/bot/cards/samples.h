@@ -183,6 +183,17 @@ static inline size_t samples_make(struct sample list[SAMPLES_MAX])
 	r.invalid = "spec.analysis.interval: \"3x\" is not a duration, write 3s";
 	r.next = "";
 	list[n++] = (struct sample){ .name = "invalid", .r = r };
+
+	struct approval old = none;
+	old.state = REQ_SUPERSEDED;
+	old.decided_at.v = NOW_MS - 50000;
+	r = sample_rollout(PHASE_NONE, false);
+	r.stable = (struct rollout_side){ .workload = "podinfo-primary", .images = OLD_IMAGE };
+	r.canary = (struct rollout_side){ .workload = "podinfo", .images = NEW_IMAGE };
+	r.next = "";
+	r.step = r.steps = r.failed_checks = 0;
+	r.check_count = 0;
+	list[n++] = (struct sample){ .name = "superseded", .r = r, .approvals = { old }, .approval_count = 1 };
 	return n;
 }
 
