@@ -97,7 +97,7 @@ def bench_press(presses=200):
             watcher = threading.Thread(target=watch, daemon=True)
             watcher.start()
             began = time.monotonic()
-            scene.slack.click(CHANNEL, question.ts, "approve", "ULIN")
+            scene.slack.click(CHANNEL, question.ts, "Approve", "ULIN")
             assert seen.wait(20), scene.trouble()
             took.append((accepted[0] - began) * 1000)
             scene.cli("rollback", f"default/{name}")

@@ -77,7 +77,7 @@ class Bot(unittest.TestCase):
         for tamper in (Tamper(skew=-301), Tamper(skew=301), Tamper(secret="0" * 32), Tamper(flip_byte=True),
                        Tamper(drop=("X-Slack-Signature",)), Tamper(drop=("X-Slack-Request-Timestamp",)),
                        Tamper(upper_hex=True), Tamper(version="v1"), Tamper(duplicate=("X-Slack-Signature",))):
-            status, body, _ = self.slack.click(CHANNEL, question.ts, "approve", "ULIN", tamper=tamper)
+            status, body, _ = self.slack.click(CHANNEL, question.ts, "Approve", "ULIN", tamper=tamper)
             self.assertIn(status, (400, 401), repr(tamper))
             self.assertNotIn(b"approve", body if isinstance(body, bytes) else str(body).encode())
         self.assertEqual([c for c in self.slack.calls[before:] if "views.open" in str(c)], [])
@@ -86,7 +86,7 @@ class Bot(unittest.TestCase):
     def test_a_replayed_press_counts_once(self):
         tag = self.released()
         question = self.question(tag)
-        first = self.slack.click(CHANNEL, question.ts, "approve", "ULIN")
+        first = self.slack.click(CHANNEL, question.ts, "Approve", "ULIN")
         self.assertEqual(first.status, 200)
         self.told("ULIN", "1 of 2")
         again = self.slack.replay(first)
@@ -110,7 +110,7 @@ class Bot(unittest.TestCase):
     def test_reject_asks_for_a_reason_in_a_form(self):
         tag = self.released()
         question = self.question(tag)
-        self.assertEqual(self.slack.click(CHANNEL, question.ts, "reject", "UZHAO").status, 200)
+        self.assertEqual(self.slack.click(CHANNEL, question.ts, "Reject", "UZHAO").status, 200)
         view = self.slack.wait_view("UZHAO")
         self.slack.submit_view(view.id if hasattr(view, "id") else view["id"], {"why": "the numbers look wrong"}, "UZHAO")
         self.scene.wait_phase("Failed", timeout=30, name=NAME)

@@ -132,8 +132,7 @@ class Decide(unittest.TestCase):
         self.release(color)
         rig.wait_for(lambda: self.scene.phase(NAME) == "Progressing", 60, "the run begins")
         for user in ("lin.wei", "zhao"):
-            rig.wait_for(lambda: self.scene.cli("approve", NAME, token=self.scene.token(user), check=False)[0] == 0, 40,
-                         lambda: f"{user} approves the first step\n{self.scene.trouble()}")
+            self.scene.until_approved(NAME, user)
         rig.wait_for(lambda: self.scene.weight() == 25, 60, lambda: f"weight 25\n{self.scene.trouble()}")
 
     def slash(self, text, user="ULIN"):

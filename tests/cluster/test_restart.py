@@ -37,7 +37,7 @@ class Restart(unittest.TestCase):
                         return reply
             return None
         asked = rig.wait_for(question, 40, lambda: f"a question about {gate}\n{self.scene.slack.dump()}")
-        rig.wait_for(lambda: self.scene.slack.click(CHANNEL, asked.ts, "approve", user)[0] == 200, 20, "Slack is heard")
+        rig.wait_for(lambda: self.scene.slack.click(CHANNEL, asked.ts, "Approve", user)[0] == 200, 20, "Slack is heard")
         return asked
 
     def setUp(self):

@@ -206,6 +206,11 @@ node:
             assert done.returncode == 0, f"rollcall {' '.join(words)}: exit {done.returncode}\n{done.stdout}{done.stderr}"
         return done.returncode, done.stdout, done.stderr
 
+    def until_approved(self, name, user):
+        """Approves by command line as soon as there is something to approve."""
+        rig.wait_for(lambda: self.cli("approve", name, token=self.token(user), check=False)[0] == 0, 60,
+                     lambda: f"{user} approves {name}\n{self.trouble()}", interval=0.3)
+
     def token(self, name):
         """A token of that name; made once."""
         file = self.folder / f"token-{name}"
