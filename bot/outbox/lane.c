@@ -164,6 +164,7 @@ static void fly(void *owner, enum result r, const struct error *why)
 				    .message_id = outbox_message_id(l->outbox, l->channel, row->subject),
 				    .maybe_sent = row->maybe_sent };
 	row->maybe_sent = true;
+	l->not_before_ms = loop_now(l->outbox->loop).v + l->platform->spacing_ms;
 	l->platform->deliver(l->platform->owner, &item, lane_sent, l);
 }
 
@@ -193,7 +194,6 @@ void lane_run(struct lane *l)
 	l->flying = row;
 	rate_use(&l->rate, now);
 	rate_use(&l->platform->rate, now);
-	l->not_before_ms = now + l->platform->spacing_ms;
 	/* An update can be repeated; a post cannot: that a try was made is on disk before it is made. */
 	bool update = row->kind == OUTBOX_CARD && *outbox_message_id(l->outbox, l->channel, row->subject);
 	if (update)

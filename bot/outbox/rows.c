@@ -21,9 +21,8 @@ const struct store_migration outbox_migrations[] = {
 	{ NULL, 0, NULL },
 };
 
-/* Bodies of OUTBOX_BODY_MAX that fit one answer of the store, as long as escaping no more than doubles them; if it
- * does, they are read one by one. */
-enum { READ_ROWS = 4 };
+/* At once. Cards are some KiB; when they are larger than an answer of the store, fewer are read. */
+enum { READ_ROWS = 64, READ_LESS = 8 };
 
 void outbox_put(struct outbox *o, struct store_tx *tx, const struct outbox_item *item)
 {
@@ -165,7 +164,6 @@ static int add_rows(struct outbox *o, const cJSON *rows)
 		}
 		o->seen = r->id;
 		lane_add(l, r);
-		lane_run(l);
 	}
 	return n;
 }
@@ -195,7 +193,7 @@ static void rows_arrived(void *owner, enum result r, const char *json_array, con
 	CLEANUP(json_delete_p) cJSON *rows = NULL;
 	struct error e;
 	if (r == RC_EXHAUSTED && o->read_rows > 1) {
-		o->read_rows = 1;
+		o->read_rows /= READ_LESS;
 		rows_read(o);
 		return;
 	}
@@ -210,9 +208,15 @@ static void rows_arrived(void *owner, enum result r, const char *json_array, con
 		later(o);
 		return;
 	}
-	bool more = n == o->read_rows || o->read_again;
-	o->read_rows = READ_ROWS;
-	if (more)
+	bool whole = n < o->read_rows, again = !whole || o->read_again;
+	o->read_rows = o->read_rows * 2 < READ_ROWS ? o->read_rows * 2 : READ_ROWS;
+	/* Only who knows all that waits can choose what goes first. */
+	struct lane *l, *next;
+	HASH_ITER (hh, o->lanes, l, next) {
+		if (whole)
+			lane_run(l);
+	}
+	if (again)
 		rows_read(o);
 }
 
