@@ -100,7 +100,7 @@ static void show(struct bot *b, const struct command *c, enum card_lang lang, st
 	const struct rollout *const *found = text_empty(c->name) ? NULL : bot_find(b, c->name, a, &n);
 	const struct rollout *r = n == 1 ? found[0] : NULL;
 	if (!r && !text_empty(c->name)) {
-		done(owner, RC_NOT_FOUND,
+		done(owner, n ? RC_INVALID : RC_NOT_FOUND,
 		     n ? "several rollouts have this name: write NAMESPACE/NAME"
 		       : arena_printf(a, "there is no rollout \"%.80s\"; \"list\" shows them", c->name));
 		return;
