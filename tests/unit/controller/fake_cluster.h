@@ -51,7 +51,7 @@ struct fake {
 	struct fake_event *events; /* in their order */
 	struct deferred work, sweep;
 	uint64_t last_id, version;
-	unsigned writes[KIND_COUNT], all_writes, records, started;
+	unsigned writes[KIND_COUNT], all_writes, records, started, conflicts;
 	unsigned fail_nth; /* counts down with each write; at 1 it fails with fail_with */
 	enum result fail_with;
 	bool fail_all; /* every write until the test says otherwise */
@@ -392,6 +392,7 @@ static inline void fake_finish(struct fake *f, struct fake_call *c)
 		r = error_set(&why, f->fail_with, "the server said no");
 	else if (!c->is_event)
 		r = fake_do(f, &c->write, &now);
+	f->conflicts += r == RC_CONFLICT && !fails;
 	if (r != RC_OK && !fails)
 		(void)error_set(&why, r, "%s %s: %s", kind_name(c->write.kind), c->write.name, result_name(r));
 	if (f->early)

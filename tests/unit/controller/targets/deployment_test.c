@@ -83,6 +83,11 @@ static void test_primary_is_made(void **state)
 	assert_json(d, "spec.template.metadata.annotations.prometheus\\.io/scrape", "\"true\"");
 	assert_int_equal(strlen(json_text(d, "spec.template.metadata.annotations.flagger-id", "")), 36);
 	assert_json(d, "spec.template.spec.containers.0.image", "\"podinfo:6.0.0\"");
+	/* a server may write null or leave it out: nothing is new because of that */
+	fake_patch(s.fake, KIND_DEPLOYMENT, "test", "podinfo-primary",
+		   "{\"spec\":{\"template\":{\"metadata\":{\"creationTimestamp\":null}}}}");
+	stage_observe(&s);
+	assert_true(s.seen.source_same_template);
 	stage_close(&s);
 }
 

@@ -247,6 +247,13 @@ static void test_distinguish_labels_of_a_pair(void **state)
 	stage_observe(&s);
 	assert_true(s.seen.apex_to_target);
 
+	/* nothing tells the two apart: what leads to the source does not lead to the target */
+	annotate(&s, "alicloud.canary.distinguish.labels", "");
+	(void)DO(&s, APEX_TO_SOURCE);
+	assert_json(service(&s, "my-podinfo-svc"), "spec.selector", "{\"app\":\"podinfo\"}");
+	stage_observe(&s);
+	assert_false(s.seen.apex_to_target);
+
 	fake_delete(s.fake, KIND_DEPLOYMENT, "default", "stable");
 	assert_int_equal(stage_effect(&s, (struct effect){ .kind = EFFECT_ENSURE_PRIMARY_SERVICE }), RC_INVALID);
 	assert_string_equal(s.e.text, "deployment stable.default (spec.sourceRef) does not exist");
