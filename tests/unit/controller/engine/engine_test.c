@@ -163,6 +163,23 @@ static void test_status_conflict_ticks_again(void **state)
 	rig_close(&r);
 }
 
+/* The finalizer and the new phase in one tick: two writes to one object. */
+static void test_own_write_is_no_conflict(void **state)
+{
+	(void)state;
+	struct rig r;
+	rig_open(&r);
+	seed(&r, NULL);
+	until(&r, C, "Initialized");
+	tick_due(&r, C);
+	CANARY_PATCH(&r, "{\"metadata\":{\"finalizers\":null}}");
+	image(&r, "green");
+	rig_settle(&r);
+	assert_string_equal(rig_phase(&r, C), "Progressing");
+	assert_int_equal(r.fake->conflicts, 0);
+	rig_close(&r);
+}
+
 static void test_failed_effect(void **state)
 {
 	(void)state;
@@ -629,6 +646,7 @@ int main(void)
 		cmocka_unit_test(test_idle_writes_nothing),
 		cmocka_unit_test(test_a_step_costs_four_requests),
 		cmocka_unit_test(test_status_conflict_ticks_again),
+		cmocka_unit_test(test_own_write_is_no_conflict),
 		cmocka_unit_test(test_failed_effect),
 		cmocka_unit_test(test_conflicts_without_end_are_told),
 		cmocka_unit_test(test_deleted_with_a_hook_in_flight),
