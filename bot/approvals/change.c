@@ -205,6 +205,8 @@ static void answer_vote(struct vote_call *v, enum result r, const struct error *
 		vote_refuse(v, RC_CONFLICT, "this press has already been counted");
 	} else if (r != RC_OK) {
 		vote_answer(v, RC_EXHAUSTED, "not counted: the decision could not be recorded (%s)", why->text);
+	} else if (q->state == REQ_OPEN && !q->policy) { /* it was taken away while the vote was written */
+		vote_answer(v, RC_OK, "counted, but the policy of this gate is not configured any more");
 	} else if (q->state == REQ_OPEN) {
 		struct tally t = policy_tally(q->policy, q->votes, q->vote_count);
 		int wanted = v->vote.verb == VOTE_APPROVE ? q->policy->quorum : q->policy->reject_quorum;

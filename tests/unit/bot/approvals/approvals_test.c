@@ -779,6 +779,29 @@ static void test_stop(void **state)
 	vote(x, id, "zhao", VOTE_APPROVE, RC_OK, "approved by lin, zhao");
 }
 
+/* A configuration that is read again takes policies away and gives others: also while a vote is being written. */
+static void test_other_policies(void **state)
+{
+	static const struct policy others[] = {
+		{ .name = "default", .approvers = LIST("user:wei"), .quorum = 1, .distinct = true },
+		{ .name = NULL },
+	};
+	struct room *x = *state;
+	const char *id = open_gate(x, &(struct gate){ .revision = "aaa", .policy = "two" });
+	struct ballot b;
+	cast(x, id, "lin", VOTE_APPROVE, "", &b);
+	approvals_set_policies(x->approvals, others);
+	RIG_UNTIL(&x->rig, rig_is_true, &b.done);
+	expect(&b, RC_OK, "counted, but the policy of this gate is not configured any more");
+	vote(x, id, "zhao", VOTE_APPROVE, RC_REFUSED, "the policy of this gate is not configured any more");
+	approvals_set_policies(x->approvals, policies);
+	vote(x, id, "zhao", VOTE_APPROVE, RC_OK, "approved by lin, zhao");
+	const char *next = open_gate(x, &(struct gate){ .revision = "bbb" });
+	approvals_set_policies(x->approvals, others);
+	vote(x, next, "lin", VOTE_APPROVE, RC_REFUSED, "you may not approve under policy default; these may: user:wei");
+	vote(x, next, "wei", VOTE_APPROVE, RC_OK, "approved by wei");
+}
+
 /* ---- the record ---- */
 
 static void test_audit(void **state)
@@ -919,6 +942,7 @@ int main(void)
 		TEST(test_over_is_written_in_the_end),
 		TEST(test_recorder_is_one_with_the_vote),
 		TEST(test_stop),
+		TEST(test_other_policies),
 		TEST(test_audit),
 		TEST(test_tokens),
 		TEST(test_policies),
