@@ -779,13 +779,14 @@ static void test_stop(void **state)
 	vote(x, id, "zhao", VOTE_APPROVE, RC_OK, "approved by lin, zhao");
 }
 
+static const struct policy others[] = {
+	{ .name = "default", .approvers = LIST("user:wei"), .quorum = 1, .distinct = true },
+	{ .name = NULL },
+};
 /* A configuration that is read again takes policies away and gives others: also while a vote is being written. */
 static void test_other_policies(void **state)
 {
-	static const struct policy others[] = {
-		{ .name = "default", .approvers = LIST("user:wei"), .quorum = 1, .distinct = true },
-		{ .name = NULL },
-	};
+
 	struct room *x = *state;
 	const char *id = open_gate(x, &(struct gate){ .revision = "aaa", .policy = "two" });
 	struct ballot b;
