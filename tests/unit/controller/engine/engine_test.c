@@ -2,9 +2,7 @@
 
 #include "tests/unit/controller/engine/rig.h"
 
-#define C "podinfo-default"
 #define GATED "{\"metadata\":{\"annotations\":{\"rollcall.dev/gates\":\"confirm-rollout\"}}}"
-#define CANARY_PATCH(r, patch) fake_patch((r)->fake, KIND_CANARY, "default", C, (patch))
 
 /* Somebody takes the finalizer off. */
 static void canary_vanishes(struct rig *r)
@@ -242,24 +240,6 @@ static void test_conflicts_without_end_are_told(void **state)
 	rig_close(&r);
 }
 
-static void hooked(struct rig *r, const char *type, const char *extra)
-{
-	char patch[512];
-	(void)snprintf(
-		patch, sizeof patch,
-		"{\"spec\":{\"analysis\":{\"webhooks\":[{\"name\":\"gate\",\"type\":\"%s\",\"timeout\":\"60s\",\"url\":"
-		"\"%s/gate\"}%s]}}}",
-		type, r->peer->url, extra);
-	CANARY_PATCH(r, patch);
-}
-
-static bool hook_is_out(void *owner)
-{
-	struct rig *r = owner;
-	struct runner *x = rig_runner(r, C);
-	return x && x->tick && x->tick->hook && r->peer->request_count > 0;
-}
-
 static void test_deleted_with_a_hook_in_flight(void **state)
 {
 	(void)state;
@@ -413,137 +393,6 @@ static void test_standby_begins_when_it_leads(void **state)
 	rig_close(&r);
 }
 
-/* ---- verbs ---- */
-
-struct recorded {
-	bool done;
-	enum result r;
-	char why[512];
-};
-
-static void on_record(void *owner, enum result r, const struct error *why)
-{
-	struct recorded *x = owner;
-	assert_false(x->done);
-	x->done = true;
-	x->r = r;
-	(void)snprintf(x->why, sizeof x->why, "%s", why->text);
-}
-
-static void request(struct rig *r, const char *id, enum engine_verb verb, struct recorded *x)
-{
-	*x = (struct recorded){ 0 };
-	struct engine_request q = {
-		.id = id, .verb = verb, .ns = "default", .name = C, .by = "lin", .reason = "bad latency", .revision = ""
-	};
-	engine_request(r->engine, &q, on_record, x);
-	assert_false(x->done);
-}
-
-static void to_weight(struct rig *r, int weight)
-{
-	for (int i = 0; i < 12 && rig_weight(r) != weight; i++)
-		tick_due(r, C);
-	assert_int_equal(rig_weight(r), weight);
-}
-
-static void test_requests(void **state)
-{
-	(void)state;
-	struct rig r;
-	struct recorded x, y;
-	rig_open(&r);
-	seed(&r, NULL);
-	until(&r, C, "Initialized");
-	image(&r, "green");
-	to_weight(&r, 20);
-	request(&r, "q-1", VERB_PAUSE, &x);
-	rig_settle(&r);
-	assert_int_equal(x.r, RC_OK);
-	assert_int_equal(heard(&r, NEWS_REQUEST_DONE, "paused at weight 20"), 1);
-	request(&r, "q-1", VERB_PAUSE, &x); /* the same id happens once */
-	rig_settle(&r);
-	assert_int_equal(heard(&r, NEWS_REQUEST_DONE, NULL), 1);
-	for (int i = 0; i < 3; i++)
-		tick_due(&r, C);
-	assert_int_equal(rig_weight(&r), 20);
-
-	/* two at once: the second must not swallow the first */
-	request(&r, "q-2", VERB_RESUME, &x);
-	request(&r, "q-3", VERB_PAUSE, &y);
-	rig_settle(&r);
-	assert_int_equal(x.r, RC_OK);
-	assert_int_equal(y.r, RC_CONFLICT);
-	assert_int_equal(heard(&r, NEWS_REQUEST_DONE, "resumed"), 1);
-
-	struct engine_request none = { .id = "q-4", .verb = VERB_PAUSE, .ns = "default", .name = "none" };
-	x.done = false;
-	engine_request(r.engine, &none, on_record, &x);
-	rig_settle(&r);
-	assert_int_equal(x.r, RC_NOT_FOUND);
-	assert_string_equal(x.why, "no canary default/none");
-	rig_close(&r);
-}
-
-/* A slow gate holds a tick; the way back does not wait for it. */
-static void test_rollback_does_not_wait_for_a_hook(void **state)
-{
-	(void)state;
-	struct rig r;
-	struct recorded x;
-	rig_open(&r);
-	seed(&r, NULL);
-	until(&r, C, "Initialized");
-	hooked(&r, "rollout", "");
-	image(&r, "green");
-	to_weight(&r, 20);
-	pods(&r);
-	rig_settle(&r);
-	r.peer->always = NULL;
-	rig_due(&r, C);
-	turn_until(r.loop, hook_is_out, &r);
-	request(&r, "q-1", VERB_ROLLBACK, &x);
-	r.peer->always = ANSWER_200;
-	rig_settle(&r);
-	assert_int_equal(x.r, RC_OK);
-	assert_int_equal(fake_events(r.fake, "Rolling back podinfo-default.default lin: bad latency"), 1);
-	until(&r, C, "Failed");
-	assert_int_equal(rig_weight(&r), 0);
-	assert_int_equal(replicas(&r, "podinfo-primary"), 4);
-	rig_close(&r);
-}
-
-static void test_complete(void **state)
-{
-	(void)state;
-	for (int early = 0; early < 2; early++) {
-		struct rig r;
-		struct recorded x;
-		rig_open(&r);
-		r.fake->early = early;
-		seed(&r, NULL);
-		CLEANUP(json_delete_p)
-		cJSON *before = cJSON_Duplicate(
-			json_at(fake_tree(r.fake, KIND_SERVICE, "default", "my-podinfo-svc"), "spec"), true);
-		until(&r, C, "Initialized");
-		request(&r, "q-1", VERB_COMPLETE, &x);
-		for (int i = 0; i < 20 && rig_runner(&r, C); i++)
-			tick_due(&r, C);
-		assert_null(rig_runner(&r, C));
-		assert_null(fake_tree(r.fake, KIND_CANARY, "default", C));
-		assert_null(fake_tree(r.fake, KIND_DEPLOYMENT, "default", "podinfo-primary"));
-		assert_null(fake_tree(r.fake, KIND_INGRESS, "default", "podinfo-canary"));
-		assert_null(fake_tree(r.fake, KIND_SERVICE, "default", "my-podinfo-svc-canary"));
-		assert_true(json_equal(json_at(fake_tree(r.fake, KIND_SERVICE, "default", "my-podinfo-svc"), "spec"),
-				       before));
-		assert_int_equal(replicas(&r, "podinfo"), 4);
-		assert_int_equal(heard(&r, NEWS_REQUEST_DONE, "everything is given back"), 1);
-		assert_int_equal(fake_events(r.fake, "Terminated canary podinfo-default.default"), 1);
-		assert_int_equal(heard(&r, NEWS_GONE, NULL), 1);
-		rig_close(&r);
-	}
-}
-
 /* ---- news ---- */
 
 static void test_news_come_in_order(void **state)
@@ -655,9 +504,6 @@ int main(void)
 		cmocka_unit_test(test_two_canaries_one_target),
 		cmocka_unit_test(test_cache_that_is_not_complete),
 		cmocka_unit_test(test_standby_begins_when_it_leads),
-		cmocka_unit_test(test_requests),
-		cmocka_unit_test(test_rollback_does_not_wait_for_a_hook),
-		cmocka_unit_test(test_complete),
 		cmocka_unit_test(test_news_come_in_order),
 		cmocka_unit_test(test_event_hooks),
 		cmocka_unit_test(test_destroy_with_everything_in_flight),

@@ -242,3 +242,53 @@ static inline int replicas(struct rig *r, const char *name)
 {
 	return (int)json_int(fake_tree(r->fake, KIND_DEPLOYMENT, "default", name), "spec.replicas", -1);
 }
+
+/* ---- the Canary of the users' manifests ---- */
+
+#define C "podinfo-default"
+#define CANARY_PATCH(r, patch) fake_patch((r)->fake, KIND_CANARY, "default", C, (patch))
+
+static inline void hooked(struct rig *r, const char *type, const char *extra)
+{
+	char patch[512];
+	(void)snprintf(
+		patch, sizeof patch,
+		"{\"spec\":{\"analysis\":{\"webhooks\":[{\"name\":\"gate\",\"type\":\"%s\",\"timeout\":\"60s\",\"url\":"
+		"\"%s/gate\"}%s]}}}",
+		type, r->peer->url, extra);
+	CANARY_PATCH(r, patch);
+}
+
+static inline bool hook_is_out(void *owner)
+{
+	struct rig *r = owner;
+	struct runner *x = rig_runner(r, C);
+	return x && x->tick && x->tick->hook && r->peer->request_count > 0;
+}
+
+/* ---- requests ---- */
+
+struct recorded {
+	bool done;
+	enum result r;
+	char why[512];
+};
+
+static inline void on_record(void *owner, enum result r, const struct error *why)
+{
+	struct recorded *x = owner;
+	assert_false(x->done);
+	x->done = true;
+	x->r = r;
+	(void)snprintf(x->why, sizeof x->why, "%s", why->text);
+}
+
+static inline void request(struct rig *r, const char *id, enum engine_verb verb, struct recorded *x)
+{
+	*x = (struct recorded){ 0 };
+	struct engine_request q = {
+		.id = id, .verb = verb, .ns = "default", .name = C, .by = "lin", .reason = "bad latency", .revision = ""
+	};
+	engine_request(r->engine, &q, on_record, x);
+	assert_false(x->done);
+}
