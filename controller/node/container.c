@@ -13,7 +13,8 @@ enum {
 	BACKOFF_MAX_MS = 30 * 1000,
 	STEADY_MS = 60 * 1000, /* whoever has run for so long is not in a crash loop */
 	PROBE_SOON_MS = 100,   /* no delay asked for: give it the time to open its port */
-	ENV_MAX = 512,
+	ENV_OURS = 3,
+	COMMAND_BYTES_MAX = 8 * 1024 * 1024,
 	PATH_BYTES = 4096
 };
 
@@ -71,28 +72,36 @@ static const char *inherited(struct arena *a, const char *name, const char *othe
 	return arena_printf(a, "%s=%s", name, value ? value : otherwise);
 }
 
+static size_t count(const char *const *words)
+{
+	size_t n = 0;
+	while (words && words[n])
+		n++;
+	return n;
+}
+
 /* What comes first wins for most programs, and uv_spawn takes PATH from it: the pod's own, the image's, then ours. */
 static const char *const *container_env(const struct container *c, struct arena *a, const char *const *image_env)
 {
 	size_t n = 0;
-	const char **env = arena_alloc(a, ENV_MAX, sizeof *env);
+	const char **env = arena_alloc(a, c->spec->env_len + count(image_env) + ENV_OURS + 1, sizeof *env);
 	if (!env)
 		return NULL;
-	for (size_t i = 0; i < c->spec->env_len && n < ENV_MAX - 4; i++)
+	for (size_t i = 0; i < c->spec->env_len; i++)
 		env[n++] = arena_printf(a, "%s=%s", c->spec->env[i].name, env_value_of(c, &c->spec->env[i]));
-	for (; image_env && *image_env && n < ENV_MAX - 4; image_env++)
+	for (; image_env && *image_env; image_env++)
 		env[n++] = *image_env;
 	env[n++] = inherited(a, "PATH", "/usr/local/bin:/usr/bin:/bin");
 	env[n++] = inherited(a, "HOME", "/");
 	env[n++] = arena_printf(a, "HOSTNAME=%s", c->d->pod->name);
-	return env;
+	return n == count(env) ? env : NULL; /* else there was no memory for one of them */
 }
 
-static void log_path(const struct container *c, char buf[PATH_BYTES])
+void container_log(const struct container *c, char *buf, size_t size)
 {
 	const struct pod_spec *pod = c->d->pod;
 	bool alone = pod->containers_len == 1;
-	snprintf(buf, PATH_BYTES, "%s/%s_%s%s%s.log", c->d->site->pods_folder, pod->ns, pod->name, alone ? "" : "_",
+	snprintf(buf, size, "%s/%s_%s%s%s.log", c->d->site->pods_folder, pod->ns, pod->name, alone ? "" : "_",
 		 alone ? "" : c->spec->name);
 }
 
@@ -188,7 +197,7 @@ static void probe_look(void *owner)
 	probe_arm(p, spec->period_ms);
 	if (p->probing || !probe_is_due(p))
 		return;
-	CLEANUP(arena_destroy_p) struct arena *a = arena_create(ENV_MAX * 4096);
+	CLEANUP(arena_destroy_p) struct arena *a = arena_create(COMMAND_BYTES_MAX);
 	struct probe_target target = { .address = c->d->address, .env = a ? container_env(c, a, NULL) : NULL };
 	p->probing = probing_start(c->d->site->loop, c->d->site->http, spec, &target, probe_answered, p);
 }
@@ -260,10 +269,10 @@ static enum result container_spawn(struct container *c, const struct node_image 
 {
 	char file[PATH_BYTES];
 	struct process_options o = { .log_file = file, .exited = container_exited, .owner = c };
-	CLEANUP(arena_destroy_p) struct arena *a = arena_create(ENV_MAX * 4096);
+	CLEANUP(arena_destroy_p) struct arena *a = arena_create(COMMAND_BYTES_MAX);
 	if (!a)
 		return error_set(e, RC_EXHAUSTED, "no memory for a command");
-	log_path(c, file);
+	container_log(c, file, sizeof file);
 	enum result r = container_command(c, a, image, &o, e);
 	return r == RC_OK ? process_start(c->d->site->loop, &o, &c->process, e) : r;
 }
@@ -335,7 +344,8 @@ void container_start(struct container *c, const struct record_container *r, bool
 		if (!restart_wanted(c->d->pod->restart, &c->facts.last))
 			return;
 	}
-	timer_start(c->d->site->loop, &c->timer, 0, container_launch, c);
+	if (!c->ending)
+		container_launch(c);
 }
 
 static void container_kill(void *owner)

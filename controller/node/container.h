@@ -37,8 +37,9 @@ void container_init(struct container *c, const struct container_doors *d, const 
 /* Frees what it holds; its process goes on. */
 void container_finish(struct container *c);
 /* Starts; or takes over what r says is running, with the readiness that was last written down. r NULL: there was none.
- */
+ * One that is ending already is only taken over. */
 void container_start(struct container *c, const struct record_container *r, bool was_ready);
 /* For good: SIGTERM, after grace_ms SIGKILL. */
 void container_end(struct container *c, int64_t grace_ms);
-bool container_over(const struct container *c); /* no process, and none will be started */
+void container_log(const struct container *c, char *buf, size_t size); /* the path of its log file */
+bool container_over(const struct container *c);                        /* no process, and none will be started */

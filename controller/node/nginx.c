@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -20,6 +21,8 @@ enum {
 	TAKEOVER_MS = 5000, /* for new workers to be there and old ones to take no more requests */
 	QUIT_MS = 10 * 1000,
 	BIRTH_MS = 1000,
+	ROTATE_LOOK_MS = 60 * 1000,
+	LOG_BYTES_MAX = 64 * 1024 * 1024, /* of access.log; one more of before is kept */
 	SAID_MAX = 4096,
 	WORKERS_MAX = 512,
 	PATH_BYTES = 4096
@@ -34,7 +37,7 @@ struct nginx {
 	int workers[WORKERS_MAX]; /* of before the reload */
 	size_t workers_len;
 	struct mono_ms until;
-	struct timer look, quit;
+	struct timer look, quit, rotate;
 	struct deferred failed;
 	struct error failure;
 	loop_fn *stopped; /* NULL: not stopping */
@@ -369,6 +372,20 @@ void nginx_apply(struct nginx *n, const char *text)
 		loop_defer(n->o.loop, &n->failed, nginx_fail_later, n);
 }
 
+/* ---- the access log ---- */
+
+static void rotate_look(void *owner)
+{
+	struct nginx *n = owner;
+	struct stat st;
+	char log[PATH_BYTES], before[PATH_BYTES];
+	timer_start(n->o.loop, &n->rotate, ROTATE_LOOK_MS, rotate_look, n);
+	if (!n->master || !path_in(n, "access.log", log) || !path_in(n, "access.log.1", before))
+		return;
+	if (stat(log, &st) == 0 && st.st_size > LOG_BYTES_MAX && rename(log, before) == 0)
+		process_signal(n->master, SIGUSR1); /* opens its logs again */
+}
+
 /* ---- life ---- */
 
 static void quit_late(void *owner)
@@ -414,6 +431,7 @@ enum result nginx_create(const struct nginx_options *o, struct nginx **ret, stru
 	n->o = *o;
 	if (nginx_find(n))
 		log_info("nginx_adopted", "pid=%d", process_pid(n->master));
+	rotate_look(n);
 	*ret = n;
 	return RC_OK;
 }
@@ -426,6 +444,7 @@ void nginx_destroy(struct nginx *n)
 	process_leave(&n->master);
 	timer_stop(&n->look);
 	timer_stop(&n->quit);
+	timer_stop(&n->rotate);
 	loop_defer_cancel(&n->failed);
 	free(n);
 }

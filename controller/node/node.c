@@ -21,7 +21,7 @@
 #include "controller/node/orphans.h"
 #include "controller/node/pod.h"
 
-enum { OPTIONS_BYTES_MAX = 1024 * 1024, LOOK_MS = 50, BIND_RETRY_MS = 1000, STOP_MS = 25 * 1000 };
+enum { OPTIONS_BYTES_MAX = 1024 * 1024, LOOK_MS = 50, BIND_RETRY_MS = 1000, BUSY_MAX = 256, STOP_MS = 25 * 1000 };
 
 static const enum kind wanted_kinds[] = { KIND_POD, KIND_INGRESS, KIND_SERVICE, KIND_ENDPOINTS };
 
@@ -149,13 +149,16 @@ static bool port_is_free(uint32_t address, unsigned port)
 
 struct asked_address {
 	const struct node *node;
-	unsigned port;
+	unsigned port, busy;
 };
 
+/* Where somebody listens on all addresses none is free: the process itself can say that best. */
 static bool address_unusable(void *owner, uint32_t address)
 {
-	const struct asked_address *q = owner;
-	return node_address_taken((void *)(uintptr_t)q->node, address) || (q->port && !port_is_free(address, q->port));
+	struct asked_address *q = owner;
+	if (node_address_taken((void *)(uintptr_t)q->node, address))
+		return true;
+	return q->port && q->busy < BUSY_MAX && !port_is_free(address, q->port) && ++q->busy;
 }
 
 static enum result node_give_address(void *owner, unsigned port, char ret[ADDRESS_TEXT], struct error *e)

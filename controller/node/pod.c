@@ -61,12 +61,9 @@ static void pod_record(void *owner)
 static void pod_forget_files(const struct pod *p)
 {
 	char path[4096];
-	const char *folder = p->site->pods_folder;
-	record_remove(folder, p->spec->uid);
+	record_remove(p->site->pods_folder, p->spec->uid);
 	for (size_t i = 0; i < p->spec->containers_len; i++) {
-		bool alone = p->spec->containers_len == 1;
-		snprintf(path, sizeof path, "%s/%s_%s%s%s.log", folder, p->spec->ns, p->spec->name, alone ? "" : "_",
-			 alone ? "" : p->spec->containers[i].name);
+		container_log(&p->containers[i], path, sizeof path);
 		(void)unlink(path);
 	}
 }
@@ -121,6 +118,8 @@ static void pod_begin(struct pod *p)
 {
 	struct record r = { .containers_len = 0 };
 	bool known = record_read(p->site->pods_folder, p->spec->uid, &r, NULL) == RC_OK;
+	if (p->leaving && !known)
+		return;
 	if (known && *r.address)
 		snprintf(p->address, sizeof p->address, "%s", r.address);
 	if (!pod_address(p))
@@ -130,6 +129,7 @@ static void pod_begin(struct pod *p)
 		struct container *c = &p->containers[i];
 		struct record_container buf;
 		const struct record_container *rc = recorded(&r, c->spec->name);
+		c->ending = p->leaving;
 		container_start(c, rc ? rc : remembered(p, c->spec->name, &buf),
 				json_bool(reported(p, c->spec->name), "ready", false));
 	}
@@ -140,11 +140,12 @@ static void pod_begin(struct pod *p)
 static void status_done(void *owner, enum result r, const struct object *now, const struct error *why)
 {
 	struct pod *p = owner;
+	(void)now;
 	p->status_call = 0;
-	if (r == RC_OK && now)
+	if (r == RC_OK || r == RC_NOT_FOUND) {
 		pod_wake(p);
-	if (r == RC_OK || r == RC_NOT_FOUND)
 		return;
+	}
 	free(p->written);
 	p->written = NULL;
 	log_warn("pod_status_not_written", "pod=%s/%s error=%s", p->spec->ns, p->spec->name, why->text);

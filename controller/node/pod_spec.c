@@ -6,7 +6,7 @@
 #include "base/json.h"
 #include "base/text.h"
 
-enum { SPEC_BYTES_MAX = 1024 * 1024, SECONDS_MAX = 24 * 3600 };
+enum { SPEC_BYTES_MAX = 16 * 1024 * 1024, SECONDS_MAX = 24 * 3600 };
 
 static int64_t seconds(const cJSON *o, const char *path, int64_t min, int64_t otherwise)
 {
