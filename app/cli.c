@@ -167,7 +167,7 @@ enum exit_code cli_help(const char *name)
 	for (const struct verb *v = verbs; v->name; v++) {
 		char left[80];
 		(void)snprintf(left, sizeof left, "%s%s%s", v->name, *v->args ? " " : "", v->args);
-		printf("  %-32s %s\n", left, v->help);
+		printf("  %-36s %s\n", left, v->help);
 	}
 	print_options(NULL);
 	puts("\nExit codes: 0 done, 1 failed, 2 usage, 3 refused, 4 not found, 5 the service cannot be reached.\n"

@@ -236,7 +236,7 @@ static void rules_policy(struct config_reader *r, const struct config *c, const 
 	rules_entries(r, c, p->name, "rights", "complete", p->complete);
 	rules_entries(r, c, p->name, "rights", "weight", p->weight);
 	rules_entries(r, c, p->name, "rights", "override", p->override);
-	if (p->approvers)
+	if (p->approvers && *p->approvers)
 		rules_quorum(r, c, p);
 	if (p->link_identity && c->dingtalk.robots && !c->public_url)
 		config_finding(r, place(r, "policies", p->name, "link_identity", NULL), false,

@@ -47,7 +47,7 @@ struct house {
 	struct metric *reloads;
 	bool stopping;
 	struct deferred first;
-	unsigned closing;    /* servers that are still closing */
+	unsigned closing; /* servers that are still closing */
 };
 
 /* Takes config over. On failure what was built stands: house_stop, then loop_run, takes it down. */

@@ -98,8 +98,8 @@ void rest_verb(void *owner, struct http_exchange *x)
 		return;
 	if (!is_verb(verb)) {
 		const char *near = nearest_verb(verb);
-		http_respond_error(x, 404, near, "there is no verb \"%.40s\"%s", verb,
-				   near ? ", did you mean the hint?" : "");
+		http_respond_error(x, 404, NULL, "there is no verb \"%.40s\"%s%s%s", verb,
+				   near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
 		return;
 	}
 	if (!rest_is_synced(a, x))
