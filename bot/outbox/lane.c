@@ -62,14 +62,29 @@ static void unlink_row(struct lane *l, struct row *r)
 		l->last = before;
 }
 
+static uint64_t mark_of(const struct row *r)
+{
+	return r->mark ? r->mark : r->id;
+}
+
+/* What replaces a card that may have been posted looks for that one. */
+static void inherit(struct row *newer, const struct row *older)
+{
+	if (!older->maybe_sent || older->dead || newer->maybe_sent)
+		return;
+	newer->maybe_sent = true;
+	newer->mark = mark_of(older);
+}
+
 /* A newer card makes an older one that has not left worthless: nothing old is sent after something new. */
-static void drop_older_cards(struct lane *l, const struct row *newer)
+static void drop_older_cards(struct lane *l, struct row *newer)
 {
 	struct row *next;
 	for (struct row *r = l->rows; r && r != newer; r = next) {
 		next = r->next;
 		if (r->kind != OUTBOX_CARD || r == l->flying || !text_eq(r->subject, newer->subject))
 			continue;
+		inherit(newer, r);
 		unlink_row(l, r);
 		row_free(r);
 	}
@@ -150,11 +165,11 @@ static void fly(void *owner, enum result r, const struct error *why)
 	if (l->outbox->stopped)
 		return;
 	if (r != RC_OK) {
-		lane_sent(l, row->id,
+		lane_sent(l, mark_of(row),
 			  &(struct outbox_result){ .r = RC_UNREACHABLE, .retry_after_ms = -1, .why = why->text });
 		return;
 	}
-	struct outbox_item item = { .row = row->id,
+	struct outbox_item item = { .row = mark_of(row),
 				    .kind = row->kind,
 				    .channel = l->channel,
 				    .subject = row->subject,
@@ -164,6 +179,7 @@ static void fly(void *owner, enum result r, const struct error *why)
 				    .message_id = outbox_message_id(l->outbox, l->channel, row->subject),
 				    .maybe_sent = row->maybe_sent };
 	row->maybe_sent = true;
+	l->posting = !*item.message_id;
 	l->not_before_ms = loop_now(l->outbox->loop).v + l->platform->spacing_ms;
 	l->platform->deliver(l->platform->owner, &item, lane_sent, l);
 }
@@ -207,10 +223,19 @@ static void arrived(struct lane *l, struct row *row, const struct outbox_result 
 	struct outbox *o = l->outbox;
 	const char *known = outbox_message_id(o, l->channel, row->subject);
 	const char *id = row->kind != OUTBOX_CARD ? NULL : text_empty(res->message_id) ? known : res->message_id;
-	rows_sent(o, l, row, text_empty(id) ? NULL : id);
+	/* What was found may be the older card: this one goes out as its update. */
+	bool older = row->kind == OUTBOX_CARD && l->posting && row->mark && !text_empty(id);
+	if (older)
+		rows_posted(o, l, row, id);
+	else
+		rows_sent(o, l, row, text_empty(id) ? NULL : id);
 	if (!text_empty(id))
 		posted_set(o, l->channel, row->subject, id, loop_wall(o->loop).v);
 	metric_inc(o->sent, 1, l->platform->prefix);
+	if (older) {
+		row->mark = 0;
+		return;
+	}
 	unlink_row(l, row);
 	row_free(row);
 }
@@ -247,6 +272,7 @@ static void post_afresh(struct lane *l, struct row *row, const struct outbox_res
 {
 	posted_set(l->outbox, l->channel, row->subject, "", 0);
 	row->maybe_sent = false;
+	row->mark = 0;
 	if (row->gone++ >= GONE_MAX)
 		bury(l, row, res);
 }
@@ -256,6 +282,7 @@ static void drop_if_replaced(struct lane *l, struct row *row)
 {
 	for (struct row *r = row->next; r; r = r->next)
 		if (r->kind == OUTBOX_CARD && text_eq(r->subject, row->subject)) {
+			inherit(r, row);
 			unlink_row(l, row);
 			row_free(row);
 			return;
@@ -266,7 +293,7 @@ static void lane_sent(void *owner, uint64_t id, const struct outbox_result *res)
 {
 	struct lane *l = owner;
 	struct row *row = l->flying;
-	assert(row && row->id == id);
+	assert(row && mark_of(row) == id);
 	l->flying = NULL;
 	if (l->outbox->stopped)
 		return; /* the store may be closed: the next start asks the platform whether it arrived */

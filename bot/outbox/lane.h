@@ -36,6 +36,7 @@ struct row {
 	enum outbox_kind kind;
 	char *subject, *body, *key; /* owned */
 	bool urgent, maybe_sent, dead;
+	uint64_t mark;   /* row under which an earlier card of this subject may have been posted; 0 its own */
 	int tries, gone; /* gone: how often its card was said to be gone */
 	char *why;       /* owned; NULL */
 	struct row *next;
@@ -46,6 +47,7 @@ struct lane {
 	struct platform *platform; /* NULL: nobody delivers there */
 	struct row *rows, *last;   /* waiting, in order of id */
 	struct row *flying;        /* also in rows */
+	bool posting;              /* as a new message */
 	struct rate rate;
 	int64_t not_before_ms;
 	struct timer timer;
@@ -90,6 +92,8 @@ void row_free(struct row *r);
 /* ---- rows.c: what is on disk ---- */
 void rows_read(struct outbox *o);
 void rows_sent(struct outbox *o, const struct lane *l, const struct row *r, const char *message_id);
+/* The card stands, but with an older content: the row stays. */
+void rows_posted(struct outbox *o, const struct lane *l, const struct row *r, const char *message_id);
 void rows_dead(struct outbox *o, const struct row *r, const char *why);
 void rows_alive(struct outbox *o, uint64_t id);
 /* Marks that a try is about to be made; then runs done. */

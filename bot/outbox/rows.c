@@ -13,7 +13,8 @@ const struct store_migration outbox_migrations[] = {
 	{ "outbox", 1,
 	  "CREATE TABLE outbox (id INTEGER PRIMARY KEY AUTOINCREMENT, kind INTEGER NOT NULL, channel TEXT NOT NULL,"
 	  " subject TEXT NOT NULL, key TEXT NOT NULL, body TEXT NOT NULL, urgent INTEGER NOT NULL,"
-	  " tried INTEGER NOT NULL DEFAULT 0, dead INTEGER NOT NULL DEFAULT 0, why TEXT NOT NULL DEFAULT '');"
+	  " tried INTEGER NOT NULL DEFAULT 0, mark INTEGER NOT NULL DEFAULT 0, dead INTEGER NOT NULL DEFAULT 0, why "
+	  "TEXT NOT NULL DEFAULT '');"
 	  "CREATE INDEX outbox_subject ON outbox (channel, subject, kind);"
 	  "CREATE TABLE outbox_keys (key TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;"
 	  "CREATE TABLE outbox_cards (channel TEXT NOT NULL, subject TEXT NOT NULL, message_id TEXT NOT NULL,"
@@ -32,14 +33,21 @@ void outbox_put(struct outbox *o, struct store_tx *tx, const struct outbox_item 
 		log_error("message_too_large", "channel=%s subject=%s", item->channel, subject);
 		return;
 	}
-	/* Dead ones too: the newest one is what people miss. */
-	if (item->kind == OUTBOX_CARD)
-		store_exec(tx, "DELETE FROM outbox WHERE channel=?1 AND subject=?2 AND kind=?3", "ssi", item->channel,
-			   subject, (int64_t)OUTBOX_CARD);
+	/* The card that it replaces may have been posted a moment ago: what that one would be found by goes on. */
 	store_exec(tx,
-		   "INSERT INTO outbox (kind, channel, subject, key, body, urgent) SELECT ?1, ?2, ?3, ?4, ?5, ?6"
+		   "INSERT INTO outbox (kind, channel, subject, key, body, urgent, tried, mark)"
+		   " SELECT ?1, ?2, ?3, ?4, ?5, ?6, COALESCE(mark, 0) > 0, COALESCE(mark, 0) FROM (SELECT max(CASE mark"
+		   " WHEN 0 THEN id ELSE mark END) AS mark FROM outbox WHERE ?1 = 0 AND kind = 0 AND channel = ?2 AND"
+		   " subject = ?3 AND tried = 1 AND dead = 0)"
 		   " WHERE ?4 = '' OR NOT EXISTS (SELECT 1 FROM outbox_keys WHERE key = ?2 || ' ' || ?4)",
 		   "issssi", (int64_t)item->kind, item->channel, subject, key, item->body, (int64_t)item->urgent);
+	/* Dead ones too: the newest one is what people miss. */
+	if (item->kind == OUTBOX_CARD)
+		store_exec(
+			tx,
+			"DELETE FROM outbox WHERE channel = ?1 AND subject = ?2 AND kind = ?3 AND id < (SELECT max(id)"
+			" FROM outbox WHERE channel = ?1 AND subject = ?2 AND kind = ?3)",
+			"ssi", item->channel, subject, (int64_t)OUTBOX_CARD);
 	if (*key)
 		store_exec(tx, "INSERT OR IGNORE INTO outbox_keys (key, at) VALUES (?1 || ' ' || ?2, ?3)", "ssi",
 			   item->channel, key, now);
@@ -138,6 +146,7 @@ static struct row *row_from(const cJSON *j)
 			   .key = strdup(json_text(j, "key", "")),
 			   .urgent = json_int(j, "urgent", 0) != 0,
 			   .maybe_sent = json_int(j, "tried", 0) != 0,
+			   .mark = (uint64_t)json_int(j, "mark", 0),
 			   .dead = json_int(j, "dead", 0) != 0,
 			   .why = strdup(json_text(j, "why", "")) };
 	if (r->subject && r->body && r->key)
@@ -233,7 +242,7 @@ void rows_read(struct outbox *o)
 	o->reading = true;
 	o->read_again = false;
 	store_read(o->store,
-		   "SELECT id, kind, channel, subject, key, body, urgent, tried, dead, why FROM outbox"
+		   "SELECT id, kind, channel, subject, key, body, urgent, tried, mark, dead, why FROM outbox"
 		   " WHERE id > ?1 ORDER BY id LIMIT ?2",
 		   "ii", rows_arrived, o, (int64_t)o->seen, (int64_t)o->read_rows);
 }
@@ -283,7 +292,8 @@ static void owed_write(struct owed *w)
 	store_submit(tx, owed_written, w);
 }
 
-void rows_sent(struct outbox *o, const struct lane *l, const struct row *r, const char *message_id)
+/* row 0: none to delete */
+static void owe(struct outbox *o, const struct lane *l, const char *subject, uint64_t row, const char *message_id)
 {
 	struct owed *w = calloc(1, sizeof *w);
 	if (!w) {
@@ -291,9 +301,9 @@ void rows_sent(struct outbox *o, const struct lane *l, const struct row *r, cons
 		return;
 	}
 	*w = (struct owed){ .outbox = o,
-			    .row = r->id,
+			    .row = row,
 			    .channel = strdup(l->channel),
-			    .subject = strdup(r->subject),
+			    .subject = strdup(subject),
 			    .message_id = message_id ? strdup(message_id) : NULL,
 			    .at_ms = loop_wall(o->loop).v };
 	DL_APPEND(o->owed, w);
@@ -301,6 +311,16 @@ void rows_sent(struct outbox *o, const struct lane *l, const struct row *r, cons
 		owed_write(w);
 	else
 		owed_free(w);
+}
+
+void rows_sent(struct outbox *o, const struct lane *l, const struct row *r, const char *message_id)
+{
+	owe(o, l, r->subject, r->id, message_id);
+}
+
+void rows_posted(struct outbox *o, const struct lane *l, const struct row *r, const char *message_id)
+{
+	owe(o, l, r->subject, 0, message_id);
 }
 
 void rows_dead(struct outbox *o, const struct row *r, const char *why)
