@@ -229,15 +229,16 @@ static void rules_quorum(struct config_reader *r, const struct config *c, const 
 
 static void rules_policy(struct config_reader *r, const struct config *c, const struct config_policy *p)
 {
+	size_t before = r->findings->errors;
 	rules_entries(r, c, p->name, "", "approvers", p->approvers);
+	if (p->approvers && *p->approvers && r->findings->errors == before)
+		rules_quorum(r, c, p);
 	rules_entries(r, c, p->name, "rights", "promote", p->promote);
 	rules_entries(r, c, p->name, "rights", "rollback", p->rollback);
 	rules_entries(r, c, p->name, "rights", "pause", p->pause);
 	rules_entries(r, c, p->name, "rights", "complete", p->complete);
 	rules_entries(r, c, p->name, "rights", "weight", p->weight);
 	rules_entries(r, c, p->name, "rights", "override", p->override);
-	if (p->approvers && *p->approvers)
-		rules_quorum(r, c, p);
 	if (p->link_identity && c->dingtalk.robots && !c->public_url)
 		config_finding(r, place(r, "policies", p->name, "link_identity", NULL), false,
 			       path_to(r, "policies.%s.link_identity", p->name), "links need public_url");
