@@ -77,7 +77,7 @@ struct outbox {
 	struct posted *posted;
 	uint64_t seen; /* highest row read */
 	int read_rows; /* at once */
-	bool reading, read_again, stopped;
+	bool reading, read_again, started, stopped;
 	struct owed *owed;
 	struct timer again; /* what the store could not do */
 	struct metric *sent, *failed;

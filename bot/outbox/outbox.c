@@ -75,13 +75,15 @@ enum result outbox_start(struct outbox *o, struct error *e)
 	enum result r = rows_load_posted(o, e);
 	if (r != RC_OK)
 		return error_in(e, r, "outbox");
+	o->started = true;
 	rows_read(o);
 	return RC_OK;
 }
 
 void outbox_kick(struct outbox *o)
 {
-	rows_read(o);
+	if (o->started) /* before, nobody knows which cards stand already */
+		rows_read(o);
 }
 
 enum { SHOWN_BYTES = 2 << 20 };

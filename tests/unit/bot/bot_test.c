@@ -761,7 +761,8 @@ static void test_one_live_card(void **state)
 	assert_string_equal(last(&x->slack)->channel, "slack:C1");
 	assert_string_equal(last(&x->slack)->subject, "uid-1/rev1");
 	news(x, NEWS_CHANGED); /* the same: nobody needs to see it again */
-	rig_settle(&x->rig);
+	rig_pass(&x->rig, CARD_PAUSE_MS + 20);
+	assert_int_equal(x->slack.count, 1);
 	r->canary.weight = 40;
 	r->step = 2;
 	for (int i = 0; i < 5; i++)

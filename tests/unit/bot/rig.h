@@ -136,6 +136,21 @@ static void rig_settle(struct rig *g)
 	}
 }
 
+static void rig_rang(void *owner)
+{
+	*(bool *)owner = true;
+}
+
+/* Lets the loop's timers of that time ring: for what must not happen. */
+static inline void rig_pass(struct rig *g, int64_t ms)
+{
+	struct timer t = { 0 };
+	bool rang = false;
+	timer_start(g->loop, &t, ms, rig_rang, &rang);
+	RIG_UNTIL(g, rig_is_true, &rang);
+	rig_settle(g);
+}
+
 static void rig_store_closed(void *owner)
 {
 	struct rig *g = owner;

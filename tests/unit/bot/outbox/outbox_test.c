@@ -345,6 +345,23 @@ static void test_urgent_first(void **state)
 		expect(&x->slack, i, order[i], "");
 }
 
+/* At start what is urgent goes first although it is the last row of many. */
+static void test_urgent_first_of_a_backlog(void **state)
+{
+	struct room *x = *state;
+	struct store_tx *tx = store_begin(x->rig.store);
+	for (int i = 0; i < 300; i++)
+		outbox_put(x->outbox, tx,
+			   &(struct outbox_item){ .kind = OUTBOX_REPLY, .channel = "slack:C1", .body = "talk" });
+	store_submit(tx, NULL, NULL);
+	put(x, OUTBOX_REPLY, "slack:C1", "u/1", "decide", "", true);
+	rig_settle(&x->rig);
+	x->slack.silent = true;
+	restart(x);
+	wait_for(x, &x->slack, 1);
+	expect(&x->slack, 0, "decide", "");
+}
+
 static void test_order_survives_failures(void **state)
 {
 	struct room *x = *state;
@@ -714,6 +731,7 @@ int main(void)
 		TEST(test_gone_card_is_posted_afresh),
 		TEST(test_reply_after_its_card),
 		TEST(test_urgent_first),
+		TEST(test_urgent_first_of_a_backlog),
 		TEST(test_order_survives_failures),
 		TEST(test_channels_do_not_wait_for_each_other),
 		TEST(test_spacing),
