@@ -151,15 +151,15 @@ static enum exit_code list_offline(struct ground *g)
 	return print_tokens(g->cli, list);
 }
 
-static enum exit_code offline(struct ground *g, const struct wish *w)
+/* The answer may come at once, or while the store closes. */
+static void offline(struct ground *g, const struct wish *w)
 {
 	if (text_eq(w->word, "list"))
-		return list_offline(g);
-	if (text_eq(w->word, "create"))
+		g->code = list_offline(g);
+	else if (text_eq(w->word, "create"))
 		tokens_issue(g->tokens, w->name, w->scope, w->life_ms, "local", issued, g);
 	else
 		tokens_revoke(g->tokens, w->name, "local", revoked, g);
-	return EXIT_DONE; /* the answer comes while the store closes */
 }
 
 static enum exit_code online(const struct cli *c, const struct wish *w)
@@ -199,10 +199,10 @@ enum exit_code verb_token(struct cli *c)
 	if (c->server)
 		return online(c, &w);
 	process_prepare();
-	struct ground g = { .cli = c };
+	struct ground g = { .cli = c, .code = EXIT_FAILED };
 	enum result r = open_ground(&g, &e);
 	if (r == RC_OK)
-		g.code = offline(&g, &w);
+		offline(&g, &w);
 	close_ground(&g);
 	if (r == RC_CONFLICT) /* the service holds the folder: it is the one to ask */
 		return online(c, &w);

@@ -1,0 +1,283 @@
+"""The command line on one machine, with no cluster and no service: what it prints, where, and how it ends."""
+
+import contextlib
+import hashlib
+import json
+import os
+import socket
+import sqlite3
+import stat
+import subprocess
+import sys
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+
+import rig  # noqa: E402
+
+BUILD = Path(os.environ.get("ROLLCALL_BUILD", rig.REPOSITORY / "build/asan"))
+SEED = rig.REPOSITORY / "tests/fixtures/seed"
+DONE, FAILED, USAGE, REFUSED, NOT_FOUND, UNREACHABLE = range(6)
+
+
+class Cli(unittest.TestCase):
+    def setUp(self):
+        self.folder = rig.scratch_folder("cli")
+        self.data = self.folder / "data"
+
+    def run_cli(self, *words, stdin="", **variables):
+        """(exit code, standard output, standard error)"""
+        environment = {name: value for name, value in os.environ.items()
+                       if not name.startswith("ROLLCALL_") and name != "KUBECONFIG"}
+        environment["ROLLCALL_DATA_DIR"] = str(self.data)
+        environment.update(variables)
+        done = subprocess.run([BUILD / "rollcall", *map(str, words)], input=stdin, env=environment, cwd=self.folder,
+                              capture_output=True, text=True, timeout=30)
+        for bad in ("AddressSanitizer", "LeakSanitizer", "runtime error:"):
+            self.assertNotIn(bad, done.stderr)
+        return done.returncode, done.stdout, done.stderr
+
+    def write(self, name, text):
+        (self.folder / name).write_text(text)
+        return name
+
+    # -- words --------------------------------------------------------------------------------------------------------
+
+    def test_version_and_help(self):
+        code, out, err = self.run_cli("version")
+        self.assertEqual((code, err), (DONE, ""))
+        self.assertRegex(out, r"^rollcall \d+\.\d+\.\d+\n$")
+        code, out, err = self.run_cli("help")
+        self.assertEqual((code, err), (DONE, ""))
+        for verb in ("serve", "check", "approve", "rollback", "token"):
+            self.assertIn(f"\n  {verb} ", out)
+        code, out, _ = self.run_cli("help", "token")
+        self.assertEqual(code, DONE)
+        self.assertIn("--scope SCOPE", out)
+        self.assertEqual(self.run_cli("token", "--help")[:2], (DONE, out))
+
+    def test_usage_errors_end_with_2_and_say_what_to_do(self):
+        for words, said in {
+            (): "what shall be done?",
+            ("aprove", "x"): 'there is no "aprove"; did you mean "approve"?',
+            ("help", "xyz"): 'there is no "xyz"',
+            ("status",): "something is missing\nusage: rollcall status NAME",
+            ("status", "a", "b"): '"b" is too much',
+            ("list", "--outptu", "json"): 'unknown option "--outptu"; did you mean --output?',
+            ("list", "-o", "xml"): "--output must be json, wide or name",
+            ("list", "-o"): "--output wants FORMAT",
+            ("list", "-A", "-n", "x"): "exclude each other",
+            ("list", "--all-namespaces=yes"): "takes no value",
+            ("list", "--scope", "read"): "--scope does not belong here",
+            ("--scope", "read", "list"): "--scope does not belong here",
+            ("weight", "a/b", "101"): "PERCENT must be a number from 0 to 100",
+            ("weight", "a/b", "-1"): 'unknown option "-1"',
+            ("approve", "a/b/c"): "a rollout is named NAME or NAMESPACE/NAME",
+            ("approve", "a/b", "-n", "c"): "names a namespace, and so does --namespace",
+            ("reject", "a/b", "why", "--reason", "because"): "there is a reason behind the name",
+            ("token", "make"): '"make" is not create, list or revoke',
+            ("token", "create", "x"): "--scope is missing",
+            ("token", "create", "x", "--scope", "root"): 'scope "root" is not one of read, decide, admin',
+            ("token", "create", "x", "--scope", "read", "--expires", "soon"): "such as 12h or 30d",
+            ("token", "revoke"): "which token?",
+            ("audit", "export"): "there is only audit verify",
+        }.items():
+            with self.subTest(words):
+                code, out, err = self.run_cli(*words)
+                self.assertEqual((code, out), (USAGE, ""))
+                self.assertIn(said, err)
+
+    def test_no_service(self):
+        nobody = f"http://127.0.0.1:{rig.free_port()}"
+        for words in (("list",), ("status", "a/b"), ("approve", "a/b"), ("history",), ("outbox",), ("token", "list")):
+            with self.subTest(words):
+                code, out, err = self.run_cli(*words, "--server", nobody)
+                self.assertEqual((code, out), (UNREACHABLE, ""))
+                self.assertIn("is `rollcall serve` running?", err)
+
+    def test_a_server_that_is_not_rollcall(self):
+        with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as server:
+            port = server.getsockname()[1]
+            asked = subprocess.Popen([BUILD / "rollcall", "list", "--server", f"http://127.0.0.1:{port}"],
+                                     stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            server.settimeout(20)
+            peer, _ = server.accept()
+            with contextlib.closing(peer):
+                peer.recv(65536)
+                peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\nConnection: close\r\n\r\n<html>")
+                out, err = asked.communicate(timeout=20)
+        self.assertEqual((asked.returncode, out), (FAILED, ""))
+        self.assertIn("answers 200, and not as rollcall does", err)
+
+    # -- check --------------------------------------------------------------------------------------------------------
+
+    def test_check_takes_what_users_have(self):
+        code, out, err = self.run_cli("check", SEED / "podinfo.yaml", SEED / "podinfo-canary.yaml",
+                                      rig.REPOSITORY / "config.example.yaml")
+        self.assertEqual((code, out), (DONE, ""), err)
+        self.assertIn("podinfo-canary.yaml: ok", err)
+
+    def test_check_tells_every_mistake_of_every_file(self):
+        bad = self.write("bad.yaml", "listen: {adress: 127.0.0.1:1}\nslack: {bot_token: \"${env:NOT_SET}\"}\n")
+        canary = self.write("canary.yaml", (SEED / "podinfo-canary.yaml").read_text().replace("stepWeight:", "stepWieght:")
+                            .replace("threshold: 5", "threshold: -5"))
+        broken = self.write("broken.yaml", "a: [1\n")
+        code, out, _ = self.run_cli("check", bad, canary, broken, "nowhere.yaml")
+        self.assertEqual(code, FAILED)
+        self.assertIn('bad.yaml:1:10: listen.adress: unknown key; did you mean "address"?\n', out)
+        self.assertIn("bad.yaml:2:1: slack.signing_secret: is missing\n", out)
+        self.assertIn("bad.yaml:2:20: slack.bot_token: the environment variable NOT_SET is not set\n", out)
+        self.assertRegex(out, r"canary\.yaml:\d+:\d+: spec\.analysis.*stepWieght.*")
+        self.assertRegex(out, r"canary\.yaml:\d+:\d+: spec\.analysis\.threshold: ")
+        self.assertRegex(out, r"broken\.yaml:\d+:\d+: ")
+        self.assertIn("nowhere.yaml: No such file or directory\n", out)
+
+    def test_check_reads_standard_input(self):
+        code, out, _ = self.run_cli("check", "-", stdin="log: {level: loud}\n")
+        self.assertEqual((code, out), (FAILED, '-:1:14: log.level: "loud" is not one of error, warn, info, debug\n'))
+
+    def test_a_secret_is_never_printed(self):
+        secret = "xoxb-1234567890-secret"
+        bad = self.write("c.yaml", f"slack: {{bot_token: {secret}, signing_secret: {secret}, path: x}}\n")
+        for words in (("check", bad), ("serve", "--config", bad)):
+            code, out, err = self.run_cli(*words)
+            self.assertEqual(code, FAILED)
+            self.assertNotIn(secret, out + err)
+
+    def test_config_prints_the_example(self):
+        code, out, err = self.run_cli("config")
+        self.assertEqual((code, err), (DONE, ""))
+        self.assertEqual(out, (rig.REPOSITORY / "config.example.yaml").read_text())
+
+    # -- serve that cannot start --------------------------------------------------------------------------------------
+
+    def serve_config(self, port, **more):
+        text = f"listen: {{address: 127.0.0.1:{port}, admin: 127.0.0.1:0}}\ndata_dir: {self.data}\n"
+        text += f"cluster: {{kubeconfig: {more.get('kubeconfig', self.kubeconfig())}}}\n"
+        return self.write("serve.yaml", text + more.get("extra", ""))
+
+    def kubeconfig(self):
+        (self.folder / "kubeconfig").write_text(json.dumps({
+            "apiVersion": "v1", "kind": "Config", "current-context": "x",
+            "clusters": [{"name": "x", "cluster": {"server": "http://127.0.0.1:1"}}],
+            "users": [{"name": "x", "user": {}}],
+            "contexts": [{"name": "x", "context": {"cluster": "x", "user": "x"}}],
+        }))
+        return self.folder / "kubeconfig"
+
+    def assert_one_line(self, code, out, err, said):
+        self.assertEqual((code, out), (FAILED, ""))
+        lines = [line for line in err.splitlines() if not line.startswith("{")]
+        self.assertEqual(len(lines), 1, err)
+        self.assertIn(said, lines[0])
+
+    def test_serve_refuses_a_port_that_is_taken(self):
+        with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as server:
+            port = server.getsockname()[1]
+            self.assert_one_line(*self.run_cli("serve", "--config", self.serve_config(port)),
+                                 f"127.0.0.1 port {port}: Address already in use")
+
+    def test_serve_refuses_a_kubeconfig_that_is_not_there(self):
+        config = self.serve_config(0, kubeconfig="/nowhere/kubeconfig")
+        self.assert_one_line(*self.run_cli("serve", "--config", config), "/nowhere/kubeconfig: no such file")
+
+    def test_serve_refuses_to_be_reached_in_the_clear(self):
+        config = self.write("c.yaml", "listen: {address: 0.0.0.0:8484}\n")
+        code, out, err = self.run_cli("serve", "--config", config)
+        self.assertEqual((code, out), (FAILED, ""))
+        self.assertIn("c.yaml:1:19: listen.address: 0.0.0.0:8484 can be reached from other machines", err)
+        self.assertFalse(self.data.exists())
+
+    def test_serve_refuses_a_data_folder_that_it_cannot_make(self):
+        config = self.write("c.yaml", "data_dir: /nowhere/data\n")
+        self.assert_one_line(*self.run_cli("serve", "--config", config), "data_dir: /nowhere/data: No such file or directory")
+
+    def test_serve_stops_in_time_and_alone_on_its_data(self):
+        port = rig.free_port()
+        config = self.serve_config(port)
+        serve = rig.Process("serve", [BUILD / "rollcall", "serve", "--config", self.folder / config],
+                            self.folder / "serve.log").start()
+        self.addCleanup(serve.stop)
+        serve.wait_ready(lambda: "event=serving" in serve.output() or '"serving"' in serve.output(), 20, "it serves")
+        self.assert_one_line(*self.run_cli("serve", "--config", config), f"is in use by process {serve.pid}")
+        # A cluster that cannot be reached is no reason to be silent: reading says that it waits.
+        code, _, err = self.run_cli("list", "--server", f"http://127.0.0.1:{port}")
+        self.assertEqual(code, UNREACHABLE)
+        self.assertIn("the cluster is still being read", err)
+        self.assertEqual(stat.S_IMODE(self.data.stat().st_mode), 0o700)
+        for file in self.data.iterdir():
+            self.assertEqual(stat.S_IMODE(file.stat().st_mode), 0o600, file)
+        os.kill(serve.pid, 15)
+        self.assertEqual(serve.wait(10), 0)
+        self.assertNotIn("Sanitizer", serve.output())
+
+    # -- tokens without a service -------------------------------------------------------------------------------------
+
+    def test_tokens_are_made_listed_and_revoked(self):
+        code, token, err = self.run_cli("token", "create", "ci", "--scope", "decide", "--expires", "30d")
+        self.assertEqual((code, err), (DONE, ""))
+        token = token.strip()
+        self.assertRegex(token, r"^rct_[A-Za-z0-9_-]{43}$")
+        code, out, _ = self.run_cli("token", "list", "-o", "json")
+        row, = json.loads(out)
+        self.assertEqual((row["name"], row["scope"], row["usedAt"]), ("ci", "decide", ""))
+        self.assertGreater(row["expiresAt"], row["createdAt"])
+        code, _, err = self.run_cli("token", "create", "ci", "--scope", "read")
+        self.assertEqual(code, FAILED)
+        self.assertIn('there is a token "ci" already', err)
+        for name, said in {"local": "the command line's own", "a b": "letters, digits", "x" * 64: "letters, digits"}.items():
+            code, _, err = self.run_cli("token", "create", name, "--scope", "read")
+            self.assertEqual(code, FAILED)
+            self.assertIn(said, err)
+        self.assertEqual(self.run_cli("token", "revoke", "ci")[0], DONE)
+        self.assertEqual(self.run_cli("token", "revoke", "ci")[0], NOT_FOUND)
+        self.assertEqual(self.run_cli("token", "list", "-o", "name")[1], "")
+
+    def test_a_token_is_stored_as_its_hash_alone(self):
+        token = self.run_cli("token", "create", "ci", "--scope", "read")[1].strip()
+        for file in self.data.iterdir():
+            self.assertNotIn(token.encode(), file.read_bytes(), file)
+        with contextlib.closing(sqlite3.connect(self.data / "rollcall.db")) as db:
+            stored, = db.execute("SELECT hash FROM tokens").fetchone()
+        self.assertEqual(stored, hashlib.sha256(token.encode()).hexdigest())
+
+    # -- the record ---------------------------------------------------------------------------------------------------
+
+    def test_audit_verify_finds_the_row_that_was_changed(self):
+        self.assertEqual(self.run_cli("audit", "verify")[0], NOT_FOUND)
+        for name in ("a", "b", "c"):
+            self.run_cli("token", "create", name, "--scope", "read")
+        self.assertEqual(self.run_cli("audit", "verify")[:2], (DONE, "3 rows, whole\n"))
+        with contextlib.closing(sqlite3.connect(self.data / "rollcall.db")) as db:
+            db.execute("DROP TRIGGER audit_no_update")
+            db.execute("UPDATE audit SET actor = 'somebody' WHERE seq = 2")
+            db.commit()
+        code, out, err = self.run_cli("audit", "verify")
+        self.assertEqual((code, out), (FAILED, ""))
+        self.assertIn("audit row 2 was changed after it was written", err)
+
+    def test_data_folder_by_option_and_by_configuration(self):
+        self.run_cli("token", "create", "a", "--scope", "read")
+        config = self.write("c.yaml", f"data_dir: {self.data}\n")
+        for words in (("--data-dir", self.data), ("--config", config)):
+            self.assertEqual(self.run_cli("audit", "verify", *words, ROLLCALL_DATA_DIR="/nowhere")[:2],
+                             (DONE, "1 rows, whole\n"))
+        self.assertEqual(self.run_cli("audit", "verify", "--config", "nowhere.yaml")[0], FAILED)
+
+    # -- PINs ---------------------------------------------------------------------------------------------------------
+
+    def test_pin_makes_a_line_that_check_takes(self):
+        code, line, err = self.run_cli("pin", stdin="246810\n")
+        self.assertEqual((code, err), (DONE, ""))
+        salt, digest = line.split('"')[1].split(":")
+        self.assertEqual(digest, hashlib.sha256(f"{salt}:246810".encode()).hexdigest())
+        self.assertNotEqual(line, self.run_cli("pin", stdin="246810\n")[1])
+        config = self.write("c.yaml", f"users: {{lin: {{{line.strip()}}}}}\n")
+        self.assertEqual(self.run_cli("check", config)[:2], (DONE, ""))
+        self.assertEqual(self.run_cli("pin", stdin="123\n")[0], FAILED)
+        self.assertEqual(self.run_cli("pin")[0], FAILED)
+
+
+if __name__ == "__main__":
+    unittest.main()
