@@ -209,7 +209,9 @@ static enum result build_bot(struct house *h, struct error *e)
 				 .lang = c->language,
 				 .public_url = c->public_url ? c->public_url : "",
 				 .console_url = "" };
-	return bot_create(&o, &h->bot, e);
+	enum result r = bot_create(&o, &h->bot, e);
+	h->ears = h->bot; /* what comes before the cluster has been read is kept */
+	return r;
 }
 
 static bool is_ready(void *owner, const char **ret_why)
@@ -330,6 +332,8 @@ static void led(void *owner, bool leading)
 {
 	const struct house *h = owner;
 	log_info(leading ? "leading" : "not_leading", "identity=%s", h->identity);
+	if (leading && h->engine)
+		engine_wake_all(h->engine);
 }
 
 static enum result stand_for_election(struct house *h, struct error *e)
@@ -355,7 +359,7 @@ static enum result stand_for_election(struct house *h, struct error *e)
 	return RC_OK;
 }
 
-/* The bot says nothing of a cluster that it has not seen: its ears open when the cache is full. */
+/* The bot says nothing of a cluster that it has not seen: it starts when the cache is full. */
 static void look_for_sync(void *owner)
 {
 	struct house *h = owner;
@@ -364,7 +368,6 @@ static void look_for_sync(void *owner)
 		timer_start(h->loop, &h->sync, h->sync_wait_ms, look_for_sync, h);
 		return;
 	}
-	h->ears = h->bot;
 	bot_start(h->bot);
 	log_info("synced", "cluster=%s", h->cluster->name);
 }

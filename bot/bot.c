@@ -156,7 +156,7 @@ static void heard_early(void *owner, const struct interaction *in)
 	if (*slot && !(*slot)->stopping)
 		ears_heard(*slot, in);
 	else
-		in->responder->say(in->responder, "not ready yet, try again in a moment", false);
+		in->responder->say(in->responder, BOT_STOPPING, false);
 }
 
 struct bot_ears bot_ears(struct bot **slot)
@@ -201,6 +201,7 @@ void bot_stop(struct bot *b)
 	outbox_stop(b->o.outbox);
 	approvals_stop(b->o.approvals);
 	speak_forget(b);
+	early_forget(b);
 	bot_calls_cancel(b);
 }
 
@@ -245,4 +246,6 @@ void bot_start(struct bot *b)
 	for (size_t i = 0; list && i < n; i++)
 		if (list[i]->active || is_stale(b, list[i], a))
 			speak_now(b, list[i]);
+	b->started = true;
+	early_hear(b);
 }

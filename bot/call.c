@@ -266,6 +266,10 @@ static enum result find_rollout(struct bot_call *c, const char **why)
 		c->rollout = found[0];
 		return RC_OK;
 	}
+	if (!n && !c->bot->started) {
+		*why = "the cluster is still being read, try again in a moment";
+		return RC_UNREACHABLE;
+	}
 	*why = n ? ambiguous(found, n, c->arena)
 		 : arena_printf(c->arena, "there is no rollout \"%.80s\"; \"list\" shows them", c->ask.name);
 	return n ? RC_INVALID : RC_NOT_FOUND;

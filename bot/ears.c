@@ -261,11 +261,20 @@ static void press(struct bot *b, const struct interaction *in, struct arena *a)
 	bot_do(b, &q, tell, in->responder);
 }
 
+/* A vote needs the request alone, and that is on disk. */
+static bool needs_cluster(const struct interaction *in, struct arena *a)
+{
+	struct pressed p;
+	return text_empty(in->value) || !take_apart(in->value, a, &p) || strchr(p.subject, '@');
+}
+
 void ears_heard(void *owner, const struct interaction *in)
 {
 	struct bot *b = owner;
 	struct arena *a = arena_create(BOT_ARENA_BYTES);
-	if (!a)
+	if (a && !b->started && needs_cluster(in, a))
+		early_keep(b, in);
+	else if (!a)
 		in->responder->say(in->responder, "no memory for this now, try again", false);
 	else if (!text_empty(in->value))
 		press(b, in, a);

@@ -23,13 +23,18 @@ struct shown {
 	UT_hash_handle hh;
 };
 struct bot_call; /* an ask under way */
+struct early;
 struct bot {
 	struct bot_options o;
 	struct shown *shown;
 	struct bot_call *calls;
 	struct bot_call *cancelled; /* calls that somebody still owes an answer */
 	int flying;                 /* transactions of speak.c */
+	bool started;               /* the cluster has been read */
 	bool stopping, destroyed;
+	struct early *early; /* heard before that */
+	size_t early_count;
+	struct timer early_timer;
 };
 
 /* ---- bot.c ---- */
@@ -50,6 +55,11 @@ void speak_forget(struct bot *b); /* at the end */
 
 /* ---- ears.c: clicks and commands in ---- */
 void ears_heard(void *owner, const struct interaction *in);
+
+/* ---- early.c: heard before the cluster has been read ---- */
+void early_keep(struct bot *b, const struct interaction *in); /* owns the responder from now on */
+void early_hear(struct bot *b);
+void early_forget(struct bot *b);
 
 /* ---- call.c: asks under way ---- */
 void bot_calls_cancel(struct bot *b);

@@ -422,25 +422,37 @@ void speak_event(void *owner, const struct rollout_event *ev)
 
 /* ---- the approvals speak ---- */
 
-/* Edits notify nobody, so a gate that opens also posts one reply that mentions those who may answer. */
+/* Edits notify nobody, so a gate that opens also posts one reply that mentions those who may answer. It is a card of
+ * its own: every vote brings it up to date, and what has been decided has no buttons any more. */
 static void put_ask(struct voice *v, struct store_tx *tx, const struct rollout *r, const struct approval *ap,
 		    struct arena *a)
 {
 	struct channel *c = bot_channel(v->bot, v->channel);
 	struct card_options o = options_for(v);
 	const struct card *card = card_ask(r, ap, &o, a);
+	struct error e = { .text = "no memory" };
+	if (!c || !card)
+		return;
+	const char *const *who = ap->state == REQ_OPEN && ap->policy ? ap->policy->approvers : NULL;
+	if (!c->ops->buttons_are_links) {
+		const char *subject = arena_printf(a, "%s/%s#%s", r->uid, ap->revision, ap->id);
+		if (subject)
+			put(v->bot, tx, OUTBOX_CARD, v->channel, subject, "", c->ops->render_ask(c, card, who, &e),
+			    true, &e);
+		return;
+	}
 	const char *subject = arena_printf(a, "%s/%s", r->uid, ap->revision);
 	const char *key = arena_printf(a, "%s/open", ap->id);
-	struct error e = { .text = "no memory" };
-	if (c && card && subject && key)
-		put(v->bot, tx, OUTBOX_REPLY, v->channel, subject, key,
-		    c->ops->render_ask(c, card, ap->policy ? ap->policy->approvers : NULL, &e), true, &e);
+	if (ap->state == REQ_OPEN && subject && key)
+		put(v->bot, tx, OUTBOX_REPLY, v->channel, subject, key, c->ops->render_ask(c, card, who, &e), true, &e);
 }
 
 static void put_decided(struct voice *v, struct store_tx *tx, const struct rollout *r, const struct approval *ap,
 			struct arena *a)
 {
-	const char *text = card_gate_text(ap, bot_lang(v->bot, v->channel), a);
+	enum card_lang lang = bot_lang(v->bot, v->channel);
+	const char *gate = card_gate_name(ap, lang, a), *votes = card_gate_text(ap, lang, a);
+	const char *text = gate && votes ? arena_printf(a, "%s: %s", gate, votes) : NULL;
 	const char *key = arena_printf(a, "%s/%s", ap->id, req_state_name(ap->state));
 	if (text && key)
 		put_text(v->bot, tx, v->channel, r, key, text, a);
@@ -472,8 +484,7 @@ void speak_record(void *owner, struct store_tx *tx, enum approval_news news, con
 	for (const char *const *c = bot_channels(b, now, a); *c; c++) {
 		struct voice v = { b, *c };
 		put_card(&v, tx, &r, card_with(&v, &r, after, a), true, a);
-		if (news == APPROVAL_OPENED || news == APPROVAL_REMINDED)
-			put_ask(&v, tx, &r, after, a);
+		put_ask(&v, tx, &r, after, a);
 		if (news == APPROVAL_DECIDED)
 			put_decided(&v, tx, &r, after, a);
 	}

@@ -61,7 +61,10 @@ const struct card *card_build(const struct rollout *r, const struct approval *co
 			      const struct card_options *o, struct arena *a);
 /* "2 of 2: lin.wei, zhao"; of what is decided also how, why. */
 const char *card_gate_text(const struct approval *ap, enum card_lang lang, struct arena *a);
-/* The reply in the thread when a gate opens; mentions are the platform's business (approver list as written). */
+/* Which gate it is: "before the promotion", "before weight 40%". */
+const char *card_gate_name(const struct approval *ap, enum card_lang lang, struct arena *a);
+/* The reply in the thread when a gate opens, and what it becomes, without buttons, when that is decided; mentions are
+ * the platform's business (approver list as written). */
 const struct card *card_ask(const struct rollout *r, const struct approval *ap, const struct card_options *o,
 			    struct arena *a);
 /* A text by its key from templates/text.LANG with {name}s replaced from pairs "name", "value", ..., NULL. An unknown

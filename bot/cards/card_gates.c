@@ -120,6 +120,11 @@ const char *gate_what(enum card_lang lang, enum hook_type t, int weight, struct 
 	return card_words(lang, gate_key("gate", t, a), a, "weight", number(a, weight), NULL);
 }
 
+const char *card_gate_name(const struct approval *ap, enum card_lang lang, struct arena *a)
+{
+	return gate_what(lang, ap->type, ap->weight, a);
+}
+
 const char *gate_effect(const struct card_draft *d, enum hook_type t, int weight)
 {
 	return WORDS(d, gate_key("next.effect", t, d->a), d->a, "weight", number(d->a, weight), NULL);
@@ -203,6 +208,8 @@ static void ask_lines(struct card_draft *d, const struct approval *ap)
 			      : WORDS(d, "policy.needs", d->a, "needed", number(d->a, needed(ap)), "who", who, NULL));
 	}
 	draft_line(d, "label.gate", card_gate_text(ap, d->o->lang, d->a));
+	if (!d->open)
+		return; /* there is nothing to do about it any more */
 	draft_line(d, "label.until", until_text(d, ap));
 	draft_line(d, "label.next",
 		   WORDS(d, "next.decision", d->a, "effect", gate_effect(d, ap->type, ap->weight), NULL));
@@ -221,7 +228,11 @@ const struct card *card_ask(const struct rollout *r, const struct approval *ap, 
 	d->open = ap->state == REQ_OPEN ? ap : NULL;
 	d->final = !d->open;
 	ask_lines(d, ap);
-	if (d->open)
-		buttons_of_request(d, ap);
+	if (!d->open) {
+		bool good = ap->state == REQ_APPROVED;
+		return draft_card(d, good ? "green" : "grey", good ? "✅" : "⚪", gate_title(d, ap),
+				  gate_what(o->lang, ap->type, ap->weight, a), "");
+	}
+	buttons_of_request(d, ap);
 	return draft_card(d, "yellow", "🟡", gate_title(d, ap), WORDS(d, "state.asking", a, NULL), "");
 }

@@ -9,7 +9,7 @@
 #include "base/metrics.h"
 #include "base/text.h"
 
-enum { BACKOFF_FIRST_MS = 1000, BACKOFF_LAST_MS = 60000, PAUSE_MS = 300000, GONE_MAX = 3 };
+enum { BACKOFF_FIRST_MS = 1000, BACKOFF_LAST_MS = 60000, PAUSE_MS = 300000, GONE_MAX = 3, SUBJECT_MAX = 512 };
 
 void row_free(struct row *r)
 {
@@ -126,15 +126,29 @@ static struct row *waiting_card(const struct lane *l, const char *subject)
 	return NULL;
 }
 
-/* Decisions before progress, otherwise in order; a reply goes after the card that it hangs on. */
+/* The subject of the card in whose thread a row belongs; "" none. buf of SUBJECT_MAX bytes. */
+static const char *thread_of(const struct row *r, char *buf)
+{
+	const char *mark = strchr(r->subject, '#');
+	if (r->kind == OUTBOX_REPLY)
+		(void)text_copy(buf, SUBJECT_MAX, r->subject);
+	else if (r->kind == OUTBOX_CARD && mark && mark - r->subject < SUBJECT_MAX)
+		(void)text_copy(buf, (size_t)(mark - r->subject) + 1, r->subject);
+	else
+		buf[0] = '\0';
+	return buf;
+}
+
+/* Decisions before progress, otherwise in order; what belongs in a thread goes after the card that it hangs on. */
 static struct row *choose(const struct lane *l)
 {
 	struct row *best = NULL;
+	char thread[SUBJECT_MAX];
 	for (struct row *r = l->rows; r; r = r->next)
 		if (!r->dead && (!best || (r->urgent && !best->urgent)))
 			best = r;
-	if (best && best->kind == OUTBOX_REPLY && !*outbox_message_id(l->outbox, l->channel, best->subject)) {
-		struct row *card = waiting_card(l, best->subject);
+	if (best && *thread_of(best, thread) && !*outbox_message_id(l->outbox, l->channel, thread)) {
+		struct row *card = waiting_card(l, thread);
 		if (card)
 			return card;
 	}
@@ -169,6 +183,8 @@ static void fly(void *owner, enum result r, const struct error *why)
 			  &(struct outbox_result){ .r = RC_UNREACHABLE, .retry_after_ms = -1, .why = why->text });
 		return;
 	}
+	char thread[SUBJECT_MAX];
+	bool hangs = row->kind == OUTBOX_CARD && *thread_of(row, thread);
 	struct outbox_item item = { .row = mark_of(row),
 				    .kind = row->kind,
 				    .channel = l->channel,
@@ -177,6 +193,7 @@ static void fly(void *owner, enum result r, const struct error *why)
 				    .body = row->body,
 				    .urgent = row->urgent,
 				    .message_id = outbox_message_id(l->outbox, l->channel, row->subject),
+				    .thread_id = hangs ? outbox_message_id(l->outbox, l->channel, thread) : "",
 				    .maybe_sent = row->maybe_sent };
 	row->maybe_sent = true;
 	l->posting = !*item.message_id;

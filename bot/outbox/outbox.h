@@ -19,12 +19,14 @@ enum outbox_kind {
 struct outbox_item {
 	uint64_t row; /* set by the outbox */
 	enum outbox_kind kind;
-	const char *channel;    /* destination: "slack:C024BE91L", "dingtalk:releases" */
-	const char *subject;    /* rollout UID and revision: one live card per (channel, subject) */
-	const char *key;        /* the same key is accepted once, for ever: "UID/REV/gate/open"; "" none */
-	const char *body;       /* platform JSON, at most OUTBOX_BODY_MAX */
-	bool urgent;            /* a person waits for it: decisions before progress */
+	const char *channel; /* destination: "slack:C024BE91L", "dingtalk:releases" */
+	const char *subject; /* rollout UID and revision: one live card per (channel, subject). "A#B" is a card of its
+			      * own in the thread of A's card */
+	const char *key;     /* the same key is accepted once, for ever: "UID/REV/gate/open"; "" none */
+	const char *body;    /* platform JSON, at most OUTBOX_BODY_MAX */
+	bool urgent;         /* a person waits for it: decisions before progress */
 	const char *message_id; /* for delivery: of the subject's card when it has been posted, "" before */
+	const char *thread_id;  /* for delivery: of A's card for a subject "A#B"; "" none */
 	bool maybe_sent; /* for delivery: an earlier try may have arrived; look it up first where that can be done */
 };
 enum { OUTBOX_BODY_MAX = 256 * 1024 };

@@ -88,8 +88,7 @@ def bench_press(presses=200):
             version = scene.kube.get("Deployment", name)["metadata"]["resourceVersion"]
 
             def watch():
-                for event in scene.kube.watch("Deployment", resource_version=version, timeout=20):
-                    item = event["object"]
+                for _, item in scene.kube.watch("Deployment", resource_version=version, timeout=20):
                     if item["metadata"]["name"] == name and item["spec"]["replicas"] > 0:
                         accepted.append(time.monotonic())
                         seen.set()

@@ -37,7 +37,7 @@ class Restart(unittest.TestCase):
                         return reply
             return None
         asked = rig.wait_for(question, 40, lambda: f"a question about {gate}\n{self.scene.slack.dump()}")
-        rig.wait_for(lambda: self.scene.slack.click(CHANNEL, asked.ts, "Approve", user)[0] == 200, 20, "Slack is heard")
+        rig.wait_for(lambda: self.scene.slack.click(CHANNEL, asked.ts, "Approve", user).status == 200, 20, "Slack is heard")
         return asked
 
     def setUp(self):
@@ -117,7 +117,8 @@ class Restart(unittest.TestCase):
         rig.wait_for(lambda: scene.slack.ephemerals(CHANNEL, "ULIN"), 10, "lin is told that the press counts")
         self.killed()
         self.press("rollout", "UZHAO")
-        scene.wait_phase("Progressing", timeout=60, name=NAME)
+        rig.wait_for(lambda: scene.phase(NAME) == "Progressing", 60,
+                     lambda: f"two approvals begin the run\n{scene.slack.dump()}\n{scene.trouble()}")
         for weight in (25, 50, 75, 100):
             rig.wait_for(lambda: scene.weight() >= weight, 90, lambda: f"weight {weight}\n{scene.trouble()}")
             self.killed()

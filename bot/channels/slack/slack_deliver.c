@@ -211,16 +211,18 @@ static bool take_address(struct delivery *d, const struct outbox_item *item)
 {
 	const char *ts = item->message_id ? item->message_id : "", *slash = strchr(ts, '/');
 	const char *channel = text_starts(item->channel, "slack:") ? item->channel + 6 : item->channel;
-	bool reply = item->kind == OUTBOX_REPLY;
+	const char *thread = item->kind == OUTBOX_REPLY ? ts : item->thread_id ? item->thread_id : "";
+	const char *in_thread = strrchr(thread, '/');
+	if (!*ts && in_thread) /* the thread is in a conversation with a person */
+		slash = in_thread, ts = thread;
 	if (slash && item->kind != OUTBOX_MESSAGE)
 		d->channel = strndup(ts, (size_t)(slash - ts));
 	else
 		d->channel = strdup(channel);
-	ts = slash ? slash + 1 : ts;
 	d->card = item->kind == OUTBOX_CARD;
-	d->update = d->card && *ts;
-	d->ts = strdup(d->update ? ts : "");
-	d->thread_ts = strdup(reply ? ts : "");
+	d->update = d->card && item->message_id && *item->message_id;
+	d->ts = strdup(d->update ? slash ? slash + 1 : ts : "");
+	d->thread_ts = strdup(d->update ? "" : in_thread ? in_thread + 1 : thread);
 	return d->channel && d->ts && d->thread_ts;
 }
 
