@@ -289,9 +289,10 @@ static bool mentions(const char *text, const char *address)
 	return text && strstr(text, server);
 }
 
+/* While one is being applied nginx may be starting, and serve before we have found it. */
 bool front_serves(const struct front *f, const char *address)
 {
-	return nginx_runs(f->nginx) && (mentions(f->applied, address) || mentions(f->applying, address));
+	return mentions(f->applying, address) || (nginx_runs(f->nginx) && mentions(f->applied, address));
 }
 
 /* ---- life ---- */

@@ -326,6 +326,31 @@ class NodeTest(unittest.TestCase):
         rig.wait_for(lambda: self.kube.find("Pod", name) is None, 20, "the object to be gone")
         self.assertFalse(Path(f"/proc/{pid}").exists() and "rollouts-demo" in Path(f"/proc/{pid}/cmdline").read_text())
 
+    def test_a_pod_is_told_to_go_when_nobody_is_sent_to_it_any_more(self):
+        """The process itself looks, at its SIGTERM, at nginx's configuration and workers."""
+        seen, nginx = self.node.folder / "seen", self.node.folder / "data/nginx"
+        look = f"cp {nginx}/rollcall.conf {seen}.conf; ps -o pid=,args= --ppid $(cat {nginx}/nginx.pid) > {seen}.new; mv {seen}.new {seen}"
+        labels = {"app": "witness"}
+        self.kube.create({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "witness", "labels": labels}, "spec": {
+            "containers": [container("shell:1", [f"trap '{look}; exit 0' TERM; sleep 600 & wait"])]}})
+        self.kube.create({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "witness"},
+                          "spec": {"selector": labels, "ports": [{"port": 80, "targetPort": "http"}]}})
+        self.ingress("witness", "witness")
+        address = rig.wait_for(lambda: self.is_ready("witness") and self.kube.get("Pod", "witness")["status"]["podIP"], 10,
+                               "it is ready")
+        conf = nginx / "rollcall.conf"
+        rig.wait_for(lambda: f"server {address}:8080" in conf.read_text(), 10, "nginx sends requests to it")
+        rig.wait_for(lambda: self.node.ask()[0] == 502, 10, "its workers have taken over; nobody listens there")
+        master = (nginx / "nginx.pid").read_text().strip()
+        before = Path(f"/proc/{master}/task/{master}/children").read_text().split()
+        self.kube.delete("Pod", "witness")
+        workers = rig.wait_for(lambda: seen.exists() and seen.read_text(), 20,
+                               lambda: f"its word\n{self.node.process.tail(20)}").splitlines()
+        self.assertNotIn(address, Path(f"{seen}.conf").read_text())
+        taking = [line.split()[0] for line in workers if "shutting down" not in line]
+        self.assertEqual(len(taking), 2, workers)
+        self.assertEqual(set(taking) & set(before), set(), workers)
+
     def test_one_that_does_not_want_to_go(self):
         self.pod("stubborn", container("shell:1", ["trap '' TERM; while :; do sleep 1; done"]),
                  terminationGracePeriodSeconds=1)
