@@ -36,7 +36,7 @@ class Decide(unittest.TestCase):
 
     def initialized(self, **annotations):
         objects.application(self.kube, 4)
-        rig.wait_for(lambda: story.ask(self.scene.web_port) == (200, "blue"), 60,
+        rig.wait_for(lambda: story.share(self.scene.web_port, "blue", 100) == 100, 60,
                      lambda: f"blue answers\n{self.scene.trouble()}")
         body = objects.extension()
         body["metadata"]["annotations"].update({f"rollcall.dev/{k}": v for k, v in annotations.items()})

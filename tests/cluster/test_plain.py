@@ -37,7 +37,7 @@ class Plain(unittest.TestCase):
 
     def running(self, body, replicas=2, ingress_version="networking.k8s.io/v1"):
         objects.application(self.kube, replicas, ingress_version)
-        rig.wait_for(lambda: story.ask(self.scene.web_port) == (200, "blue"), 60,
+        rig.wait_for(lambda: story.share(self.scene.web_port, "blue", 100) == 100, 60,
                      lambda: f"blue answers\n{self.scene.trouble()}")
         load = story.Load(self.scene.web_port)
         load.start()

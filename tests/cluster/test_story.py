@@ -93,7 +93,7 @@ class Story(unittest.TestCase):
         type(self).applied = {kind: wanted(self.kube.get(kind, name)) for kind, name in
                               (("Deployment", "podinfo"), ("Service", "my-podinfo-svc"), ("Ingress", "podinfo"))}
         self.scene.start()
-        rig.wait_for(lambda: story.ask(self.scene.web_port)[0] == 200, 60,
+        rig.wait_for(lambda: story.share(self.scene.web_port, "blue", 100) == 100, 60,
                      lambda: f"blue answers through nginx\n{self.scene.trouble()}")
         load = story.Load(self.scene.web_port)
         load.start()
