@@ -751,7 +751,14 @@ static void test_stop(void **state)
 	struct room *x = *state;
 	const struct gate g = { .revision = "aaa", .policy = "two" };
 	const char *id = open_gate(x, &g);
-	struct ballot written, waiting, late;
+	assert_int_equal(ask(x, &(struct gate){ .revision = "aaa", .step = 5 }), GATE_CLOSED);
+	rig_settle(&x->rig);
+	size_t n = 0;
+	const struct approval *const *all = approvals_of(x->approvals, "uid-1", "aaa", x->arena, &n);
+	assert_int_equal(n, 2);
+	const char *other = all[all[0]->step == 5 ? 0 : 1]->id;
+	struct ballot written, waiting, late, deciding;
+	cast(x, other, "lin", VOTE_APPROVE, "", &deciding);
 	cast(x, id, "lin", VOTE_APPROVE, "", &written);
 	cast(x, id, "zhao", VOTE_APPROVE, "", &waiting);
 	approvals_stop(x->approvals);
@@ -762,6 +769,7 @@ static void test_stop(void **state)
 	approvals_destroy(x->approvals);
 	x->approvals = NULL;
 	expect(&written, RC_OK, "counted: 1 of 2 approvals");
+	expect(&deciding, RC_OK, "approved by lin"); /* but there is no engine any more that could hear of it */
 	expect(&waiting, RC_UNREACHABLE, "not counted: rollcall is being stopped, press again in a minute");
 	expect(&late, RC_UNREACHABLE, "not counted: rollcall is being stopped, press again in a minute");
 	assert_int_equal(engine_told_count, 0);
