@@ -50,7 +50,7 @@ static bool copy(struct early *e, const struct interaction *in)
 		if (!*texts[i])
 			return false;
 	}
-	e->in.person.groups = NULL; /* asked for when it is heard */
+	e->in.person.groups = e->in.person.identities = NULL; /* asked for when it is heard */
 	return true;
 }
 

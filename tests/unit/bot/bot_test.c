@@ -18,7 +18,7 @@
 
 struct sent {
 	enum outbox_kind kind;
-	char channel[32], subject[64], message_id[16], body[4096];
+	char channel[32], subject[64], message_id[16], thread_id[16], body[4096];
 };
 struct question {
 	void (*done)(void *owner, const char *const *groups);
@@ -68,8 +68,7 @@ static char *render_ask(struct channel *c, const struct card *card, const char *
 {
 	(void)c;
 	(void)e;
-	assert_non_null(who_may);
-	return render("ask", card);
+	return render(who_may ? "ask" : "asked", card);
 }
 
 static char *render_text(struct channel *c, const char *text, struct error *e)
@@ -99,6 +98,7 @@ static void deliver(void *owner, const struct outbox_item *item, outbox_sent *do
 	(void)snprintf(s->channel, sizeof s->channel, "%s", item->channel);
 	(void)snprintf(s->subject, sizeof s->subject, "%s", item->subject);
 	(void)snprintf(s->message_id, sizeof s->message_id, "%s", item->message_id);
+	(void)snprintf(s->thread_id, sizeof s->thread_id, "%s", item->thread_id);
 	(void)snprintf(s->body, sizeof s->body, "%s", item->body);
 	*p = (struct pending){ .c = c, .row = item->row, .done = done, .owner = done_owner };
 	(void)snprintf(p->id, sizeof p->id, "m%zu", c->count++);
@@ -215,6 +215,7 @@ static void open_rooms(struct room *x)
 	x->engine.listener_count = 0;
 	assert_int_equal(bot_create(&o, &x->bot, &e), RC_OK);
 	assert_int_equal(outbox_start(x->outbox, &e), RC_OK);
+	x->bot->started = true; /* bot_start would put cards: that is for its own tests */
 }
 
 /* In the order of the program's end. */
@@ -318,20 +319,20 @@ static void ask(struct room *x, struct bot_ask q, struct answer *a)
 
 static void does(struct room *x, struct bot_ask q, enum result r, const char *text)
 {
-	struct answer a;
-	ask(x, q, &a);
-	RIG_UNTIL(&x->rig, rig_is_true, &a.done);
-	must_be(&a, r, text);
+	struct answer *a = arena_alloc(x->arena, 1, sizeof *a); /* outlives a test that fails */
+	ask(x, q, a);
+	RIG_UNTIL(&x->rig, rig_is_true, &a->done);
+	must_be(a, r, text);
 }
 
 static void types(struct room *x, const char *id, const char *channel, const char *line, enum result r,
 		  const char *text)
 {
-	struct answer a = { 0 };
+	struct answer *a = arena_alloc(x->arena, 1, sizeof *a);
 	struct person who = on_slack(id);
-	bot_command(x->bot, &who, channel, "", "ev", line, answered, &a);
-	RIG_UNTIL(&x->rig, rig_is_true, &a.done);
-	must_be(&a, r, text);
+	bot_command(x->bot, &who, channel, "", "ev", line, answered, a);
+	RIG_UNTIL(&x->rig, rig_is_true, &a->done);
+	must_be(a, r, text);
 }
 
 static const char *open_gate(struct room *x)
@@ -600,7 +601,8 @@ struct pressing {
 
 static void press(struct room *x, struct pressing p, const char *text)
 {
-	struct responder_double r = { .responder = { .say = say, .ask_reason = p.no_forms ? NULL : ask_reason } };
+	struct responder_double *r = arena_alloc(x->arena, 1, sizeof *r);
+	r->responder = (struct responder){ .say = say, .ask_reason = p.no_forms ? NULL : ask_reason };
 	struct interaction in = { .person = on_slack(p.id),
 				  .channel = p.channel,
 				  .message_id = "1700.1",
@@ -609,16 +611,16 @@ static void press(struct room *x, struct pressing p, const char *text)
 				  .value = p.value,
 				  .text = p.text ? p.text : "",
 				  .form = p.form,
-				  .responder = &r.responder };
+				  .responder = &r->responder };
 	struct bot_ears ears = bot_ears(&x->bot);
 	ears.interaction(ears.owner, &in);
-	RIG_UNTIL(&x->rig, rig_is_true, &r.said);
-	assert_int_equal(r.says, 1);
-	if (strcmp(r.text, text) != 0)
-		fail_msg("said \"%s\", not \"%s\"", r.text, text);
-	assert_int_equal(r.nothing, r.forms == 1);
-	if (r.forms)
-		assert_string_equal(r.value, p.value);
+	RIG_UNTIL(&x->rig, rig_is_true, &r->said);
+	assert_int_equal(r->says, 1);
+	if (strcmp(r->text, text) != 0)
+		fail_msg("said \"%s\", not \"%s\"", r->text, text);
+	assert_int_equal(r->nothing, r->forms == 1);
+	if (r->forms)
+		assert_string_equal(r->value, p.value);
 }
 
 /* The value of a button on the newest message that has it. */
@@ -692,14 +694,44 @@ static void test_press_of_a_verb(void **state)
 	press(x, (struct pressing){ "U9", "slack:C1", rollback, .text = "" }, "this rollout does not exist any more");
 }
 
-static void test_press_too_early(void **state)
+static void test_press_without_a_bot(void **state)
 {
 	(void)state;
 	struct bot *none = NULL;
 	struct bot_ears ears = bot_ears(&none);
 	struct responder_double r = { .responder = { .say = say } };
 	ears.interaction(ears.owner, &(struct interaction){ .value = "v1.a.b.c", .responder = &r.responder });
-	assert_string_equal(r.text, "not ready yet, try again in a moment");
+	assert_string_equal(r.text, BOT_STOPPING);
+}
+
+/* Typed before the cluster has been read: kept until then, or told at the end. */
+static void test_pressed_early(void **state)
+{
+	struct room *x = *state;
+	for (int over = 0; over < 2; over++) {
+		struct responder_double r = { .responder = { .say = say } };
+		struct interaction in = { .person = on_slack("U1"),
+					  .channel = "slack:C1",
+					  .thread_id = "",
+					  .event_id = "e",
+					  .value = "",
+					  .text = "pause podinfo",
+					  .responder = &r.responder };
+		struct bot_ears ears = bot_ears(&x->bot);
+		x->bot->started = false;
+		ears.interaction(ears.owner, &in);
+		rig_settle(&x->rig);
+		assert_int_equal(r.says, 0);
+		if (over)
+			bot_stop(x->bot);
+		else
+			bot_start(x->bot);
+		RIG_UNTIL(&x->rig, rig_is_true, &r.said);
+		assert_int_equal(r.says, 1);
+		if (!over)
+			assert_string_equal(r.text, "pause of shop/podinfo asked for by lin");
+	}
+	assert_int_equal(x->engine.requests, 1);
 }
 
 static void test_typed_interaction(void **state)
@@ -802,8 +834,8 @@ static void test_gate_on_all_platforms(void **state)
 	assert_int_equal(x->slack.count, 2); /* the card, then the question in its thread */
 	assert_true(text_starts(x->slack.sent[0].body, "card|"));
 	assert_true(text_starts(x->slack.sent[1].body, "ask|"));
-	assert_int_equal(x->slack.sent[1].kind, OUTBOX_REPLY);
-	assert_string_equal(x->slack.sent[1].message_id, "m0");
+	assert_int_equal(x->slack.sent[1].kind, OUTBOX_CARD); /* of its own, in the thread of the first */
+	assert_string_equal(x->slack.sent[1].thread_id, "m0");
 	assert_non_null(strstr(last(&x->dingtalk)->body, "[decide]https://rollcall.example/decide/"));
 	const char *token = strchr(strstr(last(&x->dingtalk)->body, "/decide/"), '~');
 	assert_non_null(token);
@@ -812,14 +844,19 @@ static void test_gate_on_all_platforms(void **state)
 	struct bot_ask q = { .person = on_slack("U1"), .verb = "approve", .request_id = id };
 	does(x, q, RC_OK, "approved by lin");
 	rig_settle(&x->rig);
-	assert_int_equal(x->slack.count, 4);
-	assert_null(strstr(x->slack.sent[2].body, "[approve]"));
-	assert_non_null(strstr(x->slack.sent[3].body, "lin"));
+	assert_int_equal(x->slack.count, 5); /* the card, the question without its buttons, and a line that is news */
+	assert_true(text_starts(x->slack.sent[2].body, "card|"));
+	assert_true(text_starts(x->slack.sent[3].body, "asked|"));
+	assert_string_equal(x->slack.sent[3].message_id, "m1");
+	for (size_t i = 2; i < 5; i++)
+		assert_null(strstr(x->slack.sent[i].body, "[approve]"));
+	assert_int_equal(x->slack.sent[4].kind, OUTBOX_REPLY);
+	assert_non_null(strstr(x->slack.sent[4].body, "lin"));
 	assert_non_null(strstr(last(&x->dingtalk)->body, "lin"));
 	/* the engine says that it waits no more: the card is put although the vote has just put one */
 	x->engine.rollouts[0].gate.waiting = false;
 	news(x, NEWS_CHANGED);
-	wait_sent(x, &x->slack, 5);
+	wait_sent(x, &x->slack, 6);
 }
 
 /* A card of an older revision shows neither the new one's progress nor buttons. */
@@ -1051,7 +1088,8 @@ int main(void)
 		TEST(test_presses),
 		TEST(test_reject_without_forms),
 		TEST(test_press_of_a_verb),
-		cmocka_unit_test(test_press_too_early),
+		cmocka_unit_test(test_press_without_a_bot),
+		TEST(test_pressed_early),
 		TEST(test_typed_interaction),
 		TEST(test_one_live_card),
 		TEST(test_idle_is_silent),
