@@ -6,24 +6,26 @@
 
 #define LAST_APPLIED_PATH "metadata.annotations.kubectl\\.kubernetes\\.io/last-applied-configuration"
 
-static void drop_left_out(cJSON *current, const cJSON *original, const cJSON *modified)
+/* A map of metadata that the manifest no longer has at all loses what the manifest had put there, and no more: others
+ * label and annotate too. Elsewhere a part that was left out is left out as a whole, so that defaults come back. */
+static void drop_left_out(cJSON *current, const cJSON *original, const cJSON *modified, bool shared)
 {
 	for (const cJSON *was = original->child; was; was = was->next) {
 		cJSON *is = cJSON_GetObjectItemCaseSensitive(current, was->string);
 		const cJSON *wanted = cJSON_GetObjectItemCaseSensitive(modified, was->string);
-		if (!is)
-			continue;
-		if (!wanted)
+		bool maps = cJSON_IsObject(is) && cJSON_IsObject(was);
+		bool enter = maps && (wanted ? cJSON_IsObject(wanted) : shared);
+		if (enter)
+			drop_left_out(is, was, wanted, shared || strcmp(was->string, "metadata") == 0);
+		if (is && !wanted && (!enter || !is->child))
 			cJSON_Delete(cJSON_DetachItemViaPointer(current, is));
-		else if (cJSON_IsObject(is) && cJSON_IsObject(was) && cJSON_IsObject(wanted))
-			drop_left_out(is, was, wanted);
 	}
 }
 
 bool three_way_merge(cJSON **current, const cJSON *original, const cJSON *modified)
 {
 	if (cJSON_IsObject(*current) && cJSON_IsObject(original) && cJSON_IsObject(modified))
-		drop_left_out(*current, original, modified);
+		drop_left_out(*current, original, modified, false);
 	return json_merge_patch(current, modified);
 }
 
