@@ -57,7 +57,8 @@ static struct card_options options_for(struct voice *v)
 static const struct card *card_of(struct voice *v, const struct rollout *r, struct arena *a)
 {
 	size_t n = 0;
-	const struct approval *const *list = approvals_of(v->bot->o.approvals, r->uid, r->revision, a, &n);
+	const struct approval *const *list =
+		approvals_of_run(v->bot->o.approvals, r->uid, r->revision, r->started_at, a, &n);
 	struct card_options o = options_for(v);
 	return card_build(r, list, n, &o, a);
 }
@@ -67,7 +68,8 @@ static const struct card *card_with(struct voice *v, const struct rollout *r, co
 				    struct arena *a)
 {
 	size_t n = 0, m = 0;
-	const struct approval *const *list = approvals_of(v->bot->o.approvals, r->uid, after->revision, a, &n);
+	const struct approval *const *list =
+		approvals_of_run(v->bot->o.approvals, r->uid, after->revision, r->started_at, a, &n);
 	const struct approval **mine = arena_alloc(a, n + 1, sizeof *mine);
 	bool there = false;
 	for (size_t i = 0; mine && i < n; i++) {
@@ -84,7 +86,8 @@ static const struct card *card_with(struct voice *v, const struct rollout *r, co
 const char *speak_status(struct bot *b, const struct rollout *r, enum card_lang lang, struct arena *a)
 {
 	size_t n = 0;
-	const struct approval *const *list = approvals_of(b->o.approvals, r->uid, r->revision, a, &n);
+	const struct approval *const *list =
+		approvals_of_run(b->o.approvals, r->uid, r->revision, r->started_at, a, &n);
 	struct card_options o = { .lang = lang, .console_url = "" };
 	const struct card *c = card_build(r, list, n, &o, a);
 	return c ? c->plain : "";

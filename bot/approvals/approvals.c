@@ -166,8 +166,8 @@ const struct policy *approvals_policy(struct approvals *a, const char *name)
 static struct request *answering(const struct approvals *a, const struct rollout *r, const struct rollout_gate *g)
 {
 	for (struct request *q = request_first(a, r->uid); q; q = q->next)
-		if (!q->over && q->type == g->type && q->step == g->step && text_eq(q->revision, r->revision) &&
-		    q->state != REQ_SUPERSEDED && q->state != REQ_CANCELLED)
+		if (!q->over && q->type == g->type && q->step == g->step && q->weight == g->weight &&
+		    text_eq(q->revision, r->revision) && q->state != REQ_SUPERSEDED && q->state != REQ_CANCELLED)
 			return q;
 	return NULL;
 }
@@ -310,23 +310,16 @@ static int by_time(const void *x, const void *y)
 	return a->opened_at.v < b->opened_at.v ? -1 : a->opened_at.v > b->opened_at.v;
 }
 
-static bool wanted(const struct request *q, const char *uid, const char *revision)
-{
-	if (!q->stored)
-		return false;
-	if (!uid)
-		return q->state == REQ_OPEN;
-	return text_eq(q->uid, uid) && (text_empty(revision) || text_eq(q->revision, revision)) && !q->over;
-}
-
-const struct approval *const *approvals_of(struct approvals *a, const char *uid, const char *revision,
-					   struct arena *arena, size_t *ret_count)
+/* Those of one rollout (uid NULL: of all) that fit, oldest first. */
+static const struct approval *const *choose(struct approvals *a, const char *uid,
+					    bool (*fits)(const struct request *q, const char *revision, int64_t since),
+					    const char *revision, int64_t since, struct arena *arena, size_t *ret_count)
 {
 	size_t n = 0;
 	const struct approval **list = arena_alloc(arena, HASH_COUNT(a->by_id) + 1, sizeof *list);
 	struct request *q = uid ? request_first(a, uid) : a->by_id;
 	for (; list && q; q = uid ? q->next : q->hh.next)
-		if (wanted(q, uid, revision)) {
+		if (q->stored && fits(q, revision, since)) {
 			list[n] = request_value(q, arena);
 			n += list[n] != NULL;
 		}
@@ -334,6 +327,36 @@ const struct approval *const *approvals_of(struct approvals *a, const char *uid,
 		qsort(list, n, sizeof *list, by_time);
 	*ret_count = n;
 	return list;
+}
+
+static bool is_open(const struct request *q, const char *revision, int64_t since)
+{
+	(void)revision;
+	(void)since;
+	return q->state == REQ_OPEN;
+}
+
+static bool still_counts(const struct request *q, const char *revision, int64_t since)
+{
+	(void)since;
+	return !q->over && (text_empty(revision) || text_eq(q->revision, revision));
+}
+
+static bool of_that_run(const struct request *q, const char *revision, int64_t since)
+{
+	return q->opened_at.v >= since && text_eq(q->revision, revision);
+}
+
+const struct approval *const *approvals_of(struct approvals *a, const char *uid, const char *revision,
+					   struct arena *arena, size_t *ret_count)
+{
+	return choose(a, uid, uid ? still_counts : is_open, revision, 0, arena, ret_count);
+}
+
+const struct approval *const *approvals_of_run(struct approvals *a, const char *uid, const char *revision,
+					       struct wall_ms since, struct arena *arena, size_t *ret_count)
+{
+	return choose(a, uid, of_that_run, revision, since.v, arena, ret_count);
 }
 
 const struct approval *approvals_open_of(struct approvals *a, const char *uid, struct arena *arena)

@@ -76,6 +76,10 @@ const struct approval *approvals_find(struct approvals *a, const char *id, struc
 /* All requests of a rollout's revision ("" = any), newest last; or all open ones when uid is NULL. */
 const struct approval *const *approvals_of(struct approvals *a, const char *uid, const char *revision,
 					   struct arena *arena, size_t *ret_count);
+/* The requests of one run of a revision, since it began, also when the rollout has ended: for cards that say who
+ * decided. */
+const struct approval *const *approvals_of_run(struct approvals *a, const char *uid, const char *revision,
+					       struct wall_ms since, struct arena *arena, size_t *ret_count);
 /* The open request of a rollout, for "approve NAME" without an id; NULL when none. */
 const struct approval *approvals_open_of(struct approvals *a, const char *uid, struct arena *arena);
 /* The policy of that name; of "" the default one; NULL: unknown. */

@@ -83,15 +83,15 @@ def at_rest(i):
     primary["metadata"].update(name=f"{name}-primary", labels={"app": f"{name}-primary"})
     primary["spec"]["selector"] = {"matchLabels": {"app": f"{name}-primary"}}
     primary["spec"]["template"]["metadata"] = {"labels": {"app": f"{name}-primary"}, "annotations": {"flagger-id": "x"}}
-    ingress = ingress(host=f"{name}.example.com", service=name)
-    ingress["metadata"]["name"] = name
-    canary = canary(name=name)
-    canary["spec"]["targetRef"]["name"] = canary["spec"]["ingressRef"]["name"] = name
-    canary["spec"]["analysis"]["interval"] = "10s"
-    canary["status"] = {"phase": "Initialized", "failedChecks": 0, "canaryWeight": 0, "iterations": 0,
+    front = ingress(host=f"{name}.example.com", service=name)
+    front["metadata"]["name"] = name
+    body = canary(name=name)
+    body["spec"]["targetRef"]["name"] = body["spec"]["ingressRef"]["name"] = name
+    body["spec"]["analysis"]["interval"] = "10s"
+    body["status"] = {"phase": "Initialized", "failedChecks": 0, "canaryWeight": 0, "iterations": 0,
                         "lastAppliedSpec": "9999999999", "lastPromotedSpec": "9999999999",
                         "conditions": [{"type": "Promoted", "status": "True", "reason": "Initialized"}]}
-    return target, primary, ingress, canary
+    return target, primary, front, body
 
 
 def many(kube, count, make, threads=8):

@@ -135,7 +135,7 @@ class Scene:
     link_identity: pin
     rights:
       promote: ["group:sre"]
-      rollback: [anyone-in-channel]
+      rollback: [anyone-in-channel, "group:sre"]
       complete: ["group:sre"]
 """
         return f"""
