@@ -450,6 +450,22 @@ static void put_ask(struct voice *v, struct store_tx *tx, const struct rollout *
 		put(v->bot, tx, OUTBOX_REPLY, v->channel, subject, key, c->ops->render_ask(c, card, who, &e), true, &e);
 }
 
+/* The question once more, as a message that notifies. */
+static void put_reminder(struct voice *v, struct store_tx *tx, const struct rollout *r, const struct approval *ap,
+			 struct arena *a)
+{
+	struct channel *c = bot_channel(v->bot, v->channel);
+	struct card_options o = options_for(v);
+	const struct card *card = card_ask(r, ap, &o, a);
+	const char *subject = arena_printf(a, "%s/%s", r->uid, ap->revision);
+	size_t n = policy_reminders_due(ap->policy, ap->opened_at, loop_wall(v->bot->o.loop));
+	const char *key = arena_printf(a, "%s/remind/%zu", ap->id, n);
+	struct error e = { .text = "no memory" };
+	if (c && card && subject && key && ap->policy)
+		put(v->bot, tx, OUTBOX_REPLY, v->channel, subject, key,
+		    c->ops->render_ask(c, card, ap->policy->approvers, &e), true, &e);
+}
+
 static void put_decided(struct voice *v, struct store_tx *tx, const struct rollout *r, const struct approval *ap,
 			struct arena *a)
 {
@@ -486,6 +502,10 @@ void speak_record(void *owner, struct store_tx *tx, enum approval_news news, con
 		looks_forget(s);
 	for (const char *const *c = bot_channels(b, now, a); *c; c++) {
 		struct voice v = { b, *c };
+		if (news == APPROVAL_REMINDED) {
+			put_reminder(&v, tx, &r, after, a);
+			continue;
+		}
 		put_card(&v, tx, &r, card_with(&v, &r, after, a), true, a);
 		put_ask(&v, tx, &r, after, a);
 		if (news == APPROVAL_DECIDED)

@@ -52,6 +52,8 @@ static void rearm(struct approvals *a)
 {
 	struct request *q, *next;
 	HASH_ITER (hh, a->by_id, q, next) {
+		if (q->state == REQ_OPEN)
+			request_arm_reminder(q);
 		if (q->state == REQ_OPEN && q->deadline_at.v)
 			request_arm(q);
 	}
@@ -104,6 +106,7 @@ void approvals_stop(struct approvals *a)
 	struct request *q, *next;
 	HASH_ITER (hh, a->by_id, q, next) {
 		timer_stop(&q->deadline);
+		timer_stop(&q->reminder);
 		votes_turn_away(q, RC_UNREACHABLE, STOPPING);
 	}
 }
@@ -172,10 +175,17 @@ static struct request *answering(const struct approvals *a, const struct rollout
 	return NULL;
 }
 
-static void supersede(struct approvals *a, const struct rollout *r)
+/* The same step to another weight is another question. */
+static bool is_replaced(const struct request *q, const struct rollout *r, const struct rollout_gate *g)
+{
+	bool other_weight = q->type == g->type && q->step == g->step && q->weight != g->weight;
+	return !q->over && (!text_eq(q->revision, r->revision) || other_weight);
+}
+
+static void supersede(struct approvals *a, const struct rollout *r, const struct rollout_gate *g)
 {
 	for (struct request *q = request_first(a, r->uid); q; q = q->next) {
-		if (q->over || text_eq(q->revision, r->revision))
+		if (!is_replaced(q, r, g))
 			continue;
 		if (q->state == REQ_OPEN)
 			change_state(q, REQ_ON_NEW_REVISION, "a newer revision");
@@ -250,7 +260,7 @@ static enum gate_verdict gate_ask(void *owner, const struct rollout *r, const st
 				  const char **ret_by)
 {
 	struct approvals *a = owner;
-	supersede(a, r);
+	supersede(a, r, g);
 	struct request *q = answering(a, r, g);
 	if (!q) {
 		if (!a->stopped)

@@ -37,6 +37,7 @@ struct approval {
 };
 /* Who hears of changes: cards, threads. Called on the loop thread after the change is on disk. */
 enum approval_news { APPROVAL_OPENED, APPROVAL_VOTED, APPROVAL_DECIDED, APPROVAL_REMINDED };
+/* a is NULL for APPROVAL_REMINDED: only messages were put. */
 typedef void approval_listener(void *owner, enum approval_news news, const struct approval *a);
 
 struct approvals_options {

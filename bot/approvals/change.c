@@ -189,8 +189,10 @@ static void deadline_over(void *owner)
 static void settled(struct request *q, enum approval_news news)
 {
 	struct approvals *a = q->owner;
-	if (q->state != REQ_OPEN)
+	if (q->state != REQ_OPEN) {
 		timer_stop(&q->deadline);
+		timer_stop(&q->reminder);
+	}
 	if (news == APPROVAL_DECIDED)
 		metric_inc(a->decided, 1, req_state_name(q->state));
 	tell_listeners(q, news);
@@ -276,6 +278,7 @@ static void opened(void *owner, enum result r, const struct error *why)
 	q->stored = true;
 	metric_inc(a->opened, 1, hook_type_name(q->type));
 	request_arm(q);
+	request_arm_reminder(q);
 	settled(q, APPROVAL_OPENED);
 	go_on(q);
 	requests_trim(a);

@@ -140,3 +140,11 @@ struct tally policy_tally(const struct policy *p, const struct vote *votes, size
 	t.approved = !t.rejected && t.approvals >= (p->quorum > 0 ? p->quorum : 1);
 	return t;
 }
+
+size_t policy_reminders_due(const struct policy *p, struct wall_ms opened_at, struct wall_ms now)
+{
+	size_t n = 0;
+	for (const int64_t *after = p ? p->remind_ms : NULL; after && *after; after++)
+		n += opened_at.v + *after <= now.v;
+	return n;
+}

@@ -58,6 +58,8 @@ struct vote {
 	const char *via; /* "slack", "dingtalk", "cli", "console" */
 };
 
+/* How many of its reminders are due at that time. */
+size_t policy_reminders_due(const struct policy *p, struct wall_ms opened_at, struct wall_ms now);
 /* May this person use this right? RC_REFUSED with a text for them: who may. */
 MUST_CHECK enum result policy_allows(const struct policy *p, const struct person *who, enum right right,
 				     struct error *e);

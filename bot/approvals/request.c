@@ -154,6 +154,7 @@ void request_destroy(struct request *q)
 	if (!q)
 		return;
 	timer_stop(&q->deadline);
+	timer_stop(&q->reminder);
 	unlink_request(q);
 	for (size_t i = 0; i < q->vote_count; i++)
 		vote_finish(&q->votes[i]);

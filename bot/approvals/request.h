@@ -25,7 +25,7 @@ struct request {
 	struct wall_ms opened_at, decided_at, deadline_at;
 	struct vote *votes; /* strings owned */
 	size_t vote_count;
-	struct timer deadline;
+	struct timer deadline, reminder;
 	bool busy; /* a change is being written; votes wait, as does what ends the request (due) */
 	bool due;
 	enum req_event due_event;
@@ -88,7 +88,8 @@ void requests_insert_vote(struct store_tx *tx, const struct request *q, const st
 void change_open(struct approvals *a, struct request *q);
 void change_state(struct request *q, enum req_event event, const char *reason); /* by rollcall; reason is static */
 void change_vote(struct request *q, struct vote_call *v);
-void request_arm(struct request *q);     /* its deadline */
+void request_arm(struct request *q);          /* its deadline */
+void request_arm_reminder(struct request *q); /* remind.c */
 bool request_is_late(struct request *q); /* past a deadline that decides; decides it when nothing else is under way */
 void change_over(struct request *q);     /* its rollout has ended */
 

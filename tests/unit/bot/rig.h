@@ -113,7 +113,7 @@ static bool rig_until(struct rig *g, bool (*is)(void *owner), void *owner)
 			fail_msg("line %d: waited in vain for %s", __LINE__, #is);                                     \
 	} while (0)
 
-static void rig_flushed(void *owner, enum result r, const char *rows, const struct error *why)
+static inline void rig_flushed(void *owner, enum result r, const char *rows, const struct error *why)
 {
 	(void)r;
 	(void)rows;
@@ -121,13 +121,13 @@ static void rig_flushed(void *owner, enum result r, const char *rows, const stru
 	*(bool *)owner = true;
 }
 
-static bool rig_is_true(void *owner)
+static inline bool rig_is_true(void *owner)
 {
 	return *(bool *)owner;
 }
 
 /* All that was submitted so far is answered, and what that caused has run, some turns deep. */
-static void rig_settle(struct rig *g)
+static inline void rig_settle(struct rig *g)
 {
 	for (int i = 0; i < 4; i++) {
 		bool done = false;
@@ -136,7 +136,7 @@ static void rig_settle(struct rig *g)
 	}
 }
 
-static void rig_rang(void *owner)
+static inline void rig_rang(void *owner)
 {
 	*(bool *)owner = true;
 }
@@ -182,7 +182,7 @@ static void rig_finish(struct rig *g)
 
 /* ---- looking at the database from outside ---- */
 
-static long long rig_number(struct rig *g, const char *sql)
+static inline long long rig_number(struct rig *g, const char *sql)
 {
 	sqlite3 *db = NULL;
 	sqlite3_stmt *st = NULL;
