@@ -94,8 +94,11 @@ static bool load_row(void *owner, sqlite3_stmt *st)
 	struct loading *l = owner;
 	const char *json = text(st, 6);
 	struct revision *v = calloc(1, sizeof *v);
-	l->r = v ? json_parse(json, strlen(json), &v->template, &l->why)
-		 : error_set(&l->why, RC_EXHAUSTED, "no memory for the revisions");
+	if (!v) {
+		l->r = error_set(&l->why, RC_EXHAUSTED, "no memory for the revisions");
+		return false;
+	}
+	l->r = json_parse(json, strlen(json), &v->template, &l->why);
 	if (l->r != RC_OK) {
 		revision_destroy(v);
 		return false;

@@ -225,7 +225,7 @@ static void remove_pods(struct rollout_set *s, int n)
 			sorted[len++] = &s->pods[k];
 	}
 	if (sorted)
-		qsort(sorted, len, sizeof *sorted, by_worth);
+		qsort(sorted, len, sizeof(struct rollout_pod *), by_worth);
 	for (size_t k = 0; k < len && n-- > 0; k++)
 		sorted[k]->remove = true;
 	free(sorted);

@@ -1,5 +1,6 @@
 #include "controller/cluster/embedded/shelf.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -137,6 +138,7 @@ static void untie_all(struct shelf *s, struct item *i)
 		struct owned *w = i->ties[k].owner;
 		if (!w)
 			continue;
+		assert(s->owned);
 		DL_DELETE(w->ties, &i->ties[k]);
 		i->ties[k].owner = NULL;
 		if (!w->ties) {
@@ -178,6 +180,7 @@ struct item *shelf_find_uid(const struct shelf *s, const char *uid)
 
 static void unlink_item(struct shelf *s, struct item *i)
 {
+	assert(s->by_name[i->o->kind] && s->by_uid);
 	HASH_DELETE(by_name, s->by_name[i->o->kind], i);
 	HASH_DELETE(by_uid, s->by_uid, i);
 	untie_all(s, i);

@@ -78,7 +78,7 @@ static const struct object **wish_new_to(const struct wants *w, const struct wis
 {
 	struct item *i, *next;
 	size_t n = 0, room = *x->name ? 1 : HASH_CNT(by_name, w->shelf->by_name[x->kind]);
-	const struct object **seen = calloc(room + 1, sizeof *seen);
+	const struct object **seen = calloc(room + 1, sizeof(const struct object *));
 	if (!seen)
 		return NULL;
 	if (*x->name) {
