@@ -73,6 +73,7 @@ struct effect {
 	enum side side;              /* SCALE */
 	int replicas;                /* SCALE; ENSURE_SOURCE: replicas to begin with */
 	struct routes routes;        /* SET_ROUTES */
+	const char *expect_digest;   /* PROMOTE: the same by digest; NULL not known */
 	const char *expect_revision; /* PROMOTE: what is copied must hash to this, else the effect fails with a conflict
 					(E17) */
 };

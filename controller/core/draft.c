@@ -85,11 +85,16 @@ const char *draft_number(struct draft *t, int n)
 	return draft_text(t, "%d", n);
 }
 
+const char *observed_identity(const struct observed *o, struct arena *a)
+{
+	const char *template_ = text_empty(o->target.digest) ? o->target.revision : o->target.digest;
+	return revision_identity(template_, o->configs_tracked ? &o->configs : NULL, a);
+}
+
 const char *draft_identity(struct draft *t)
 {
 	if (!t->identity)
-		t->identity =
-			revision_identity(t->o->target.revision, t->o->configs_tracked ? &t->o->configs : NULL, t->a);
+		t->identity = observed_identity(t->o, t->a);
 	if (!t->identity) {
 		t->exhausted = true;
 		t->identity = "";
@@ -157,7 +162,9 @@ void draft_scale(struct draft *t, enum side side, int replicas)
 
 void draft_promote(struct draft *t, const char *template_revision)
 {
-	add_effect(t, &(struct effect){ .kind = EFFECT_PROMOTE, .expect_revision = template_revision });
+	add_effect(t, &(struct effect){ .kind = EFFECT_PROMOTE,
+					.expect_revision = template_revision,
+					.expect_digest = t->o->target.digest });
 }
 
 bool draft_has(const struct draft *t, enum effect_kind kind)

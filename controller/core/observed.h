@@ -19,9 +19,10 @@ struct workload {
 	bool has_progressing;             /* a condition Progressing exists */
 	bool min_unavailable;             /* Available=False, MinimumReplicasUnavailable */
 	struct wall_ms unavailable_since; /* its lastUpdateTime */
-	const char *revision;             /* hash of template (and tracked configs' names are not in it); "" */
-	const char *images;               /* "podinfod=…:green"; one container: the image alone */
-	const char *requested_by;         /* annotation or manager of the template; "" unknown */
+	const char *digest;       /* SHA-256 of the template, hex: what identities are made of; NULL in a toy world */
+	const char *revision;     /* hash of template (and tracked configs' names are not in it); "" */
+	const char *images;       /* "podinfod=…:green"; one container: the image alone */
+	const char *requested_by; /* annotation or manager of the template; "" unknown */
 	bool paused, paused_by_us;
 };
 struct routes {

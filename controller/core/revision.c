@@ -9,7 +9,7 @@
 #include "base/json.h"
 #include "base/strbuf.h"
 
-enum { CHECKSUM_BYTES = 8, CONFIGS_BYTES_MAX = 4 * 1024 * 1024 };
+enum { IDENTITY_DIGITS = 32, CHECKSUM_BYTES = 8, CONFIGS_BYTES_MAX = 4 * 1024 * 1024 };
 
 static uint32_t fnv1a(const char *text)
 {
@@ -41,18 +41,38 @@ static void drop_nulls(cJSON *v)
 	}
 }
 
-const char *revision_of_template(const cJSON *template_, struct arena *a)
+static char *template_text(const cJSON *template_)
 {
 	CLEANUP(json_delete_p) cJSON *copy = cJSON_Duplicate(template_, true);
 	if (!copy)
-		return "";
+		return NULL;
 	drop_nulls(copy);
-	CLEANUP(free_p) char *text = json_canonical(copy, false);
+	return json_canonical(copy, false);
+}
+
+const char *revision_of_template(const cJSON *template_, struct arena *a)
+{
+	CLEANUP(free_p) char *text = template_text(template_);
 	return hash_text(text, a);
 }
 
-/* ["text",{"key":"value"}], the map null when it is NULL */
-static const char *hash_of_pair(const char *text, const struct pairs *configs, struct arena *a)
+static const char *sha256_text(const char *text, size_t digits, struct arena *a)
+{
+	char hex[SHA256_HEX];
+	if (!text || crypto_sha256_hex(text, strlen(text), hex, NULL) != RC_OK)
+		return "";
+	const char *ret = arena_strndup(a, hex, digits);
+	return ret ? ret : "";
+}
+
+const char *revision_digest(const cJSON *template_, struct arena *a)
+{
+	CLEANUP(free_p) char *text = template_text(template_);
+	return sha256_text(text, SHA256_HEX - 1, a);
+}
+
+/* ["text",{"key":"value"}], the map null when it is NULL; malloc'ed, NULL: no memory */
+static char *pair_text(const char *text, const struct pairs *configs)
 {
 	struct strbuf b;
 	strbuf_init(&b, CONFIGS_BYTES_MAX);
@@ -67,19 +87,22 @@ static const char *hash_of_pair(const char *text, const struct pairs *configs, s
 		strbuf_add_json(&b, configs->at[i].value);
 	}
 	strbuf_add(&b, configs ? "}]" : "]");
-	CLEANUP(free_p) char *pair = strbuf_take(&b);
+	char *pair = strbuf_take(&b);
 	strbuf_finish(&b);
-	return hash_text(pair, a);
+	return pair;
 }
 
 const char *revision_checksum(const struct canary_status *s, struct arena *a)
 {
-	return hash_of_pair(s->last_applied_spec, s->has_tracked_configs ? &s->tracked_configs : NULL, a);
+	CLEANUP(free_p)
+	char *pair = pair_text(s->last_applied_spec, s->has_tracked_configs ? &s->tracked_configs : NULL);
+	return hash_text(pair, a);
 }
 
 const char *revision_identity(const char *template_hash, const struct pairs *configs, struct arena *a)
 {
-	return hash_of_pair(template_hash, configs, a);
+	CLEANUP(free_p) char *pair = pair_text(template_hash, configs);
+	return sha256_text(pair, IDENTITY_DIGITS, a);
 }
 
 const char *config_checksum(const cJSON *data, struct arena *a)

@@ -8,9 +8,13 @@
 
 /* Of a pod template (metadata and spec; server defaults are part of it). "" when there is no memory. */
 const char *revision_of_template(const cJSON *template_, struct arena *a);
+/* SHA-256 of the same text, 64 hex digits: the short hash above is what the original has, and could be forged by
+ * whoever may write templates. "" when there is no memory. */
+const char *revision_digest(const cJSON *template_, struct arena *a);
 /* The checksum of webhook payloads: of the pair (trackedConfigs, lastAppliedSpec). */
 const char *revision_checksum(const struct canary_status *s, struct arena *a);
-/* Identity of an approval's revision: template and tracked configs together. */
+/* Identity of an approval's revision: template (its digest) and tracked configs together; 32 hex digits of a SHA-256.
+ */
 const char *revision_identity(const char *template_hash, const struct pairs *configs, struct arena *a);
 /* 16 hex digits over the JSON of a ConfigMap's or Secret's data (4.4); data NULL hashes "null". */
 const char *config_checksum(const cJSON *data, struct arena *a);

@@ -37,9 +37,11 @@ static bool identity_counts(const struct draft *t)
 bool revision_changed(struct draft *t)
 {
 	const struct own_status *own = &t->s->own;
-	/* At rest nothing differs; saves the hashing. */
-	if (text_eq(t->o->target.revision, t->s->last_applied_spec) && !configs_changed(t))
-		return false;
+	bool same_hash = text_eq(t->o->target.revision, t->s->last_applied_spec) && !configs_changed(t);
+	bool runs = t->s->phase == PHASE_PROGRESSING || t->s->phase == PHASE_WAITING_PROMOTION;
+	/* The short hash can be met on purpose: while a revision runs, what runs must also be what was approved. */
+	if (same_hash)
+		return runs && identity_counts(t) && !text_eq(draft_identity(t), own->revision);
 	if (!identity_counts(t))
 		return template_changed(t) || configs_changed(t);
 	return !text_eq(draft_identity(t), own->revision) && !text_eq(draft_identity(t), own->promoted);

@@ -15,6 +15,9 @@ MUST_CHECK enum result step(const struct canary *c, const struct observed *o, co
 const char *decision_broken(const struct canary *c, const struct observed *o, const struct answer *answers,
 			    size_t answer_count, const struct decision *d, struct arena *a);
 
+/* What an approval of the revision in sight is bound to. */
+const char *observed_identity(const struct observed *o, struct arena *a);
+
 /* Replicas of both sides for a weight (ack-extension.md, "What a step does"). maximum: replicas of the whole. */
 int extension_canary_replicas(const struct analysis *an, int maximum, int weight, int step);
 int extension_source_replicas(int maximum, int canary_available, int weight);

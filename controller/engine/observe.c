@@ -121,7 +121,7 @@ static void remember(struct runner *r, const struct observed *o, struct arena *a
 	set_text(&r->seen.target_images, o->target.images);
 	set_text(&r->seen.source_images, o->source.images);
 	set_text(&r->seen.requested_by, o->target.requested_by);
-	set_text(&r->seen.identity, revision_identity(o->target.revision, o->configs_tracked ? &o->configs : NULL, a));
+	set_text(&r->seen.identity, observed_identity(o, a));
 }
 
 enum result tick_observe(struct tick *t, struct error *e)

@@ -49,6 +49,7 @@ static void read_workload(const struct plan *p, const cJSON *object, struct work
 	read_conditions(object, w);
 	const cJSON *t = json_at(object, "spec.template");
 	w->revision = revision_of_template(t, p->arena);
+	w->digest = revision_digest(t, p->arena);
 	w->images = template_images(t, p->arena);
 }
 
@@ -248,14 +249,16 @@ static bool put_kept_metadata(const struct plan *p, const cJSON *target, const c
 }
 
 /* A merge patch from what is there to what is wanted, for the parts that promotion owns. */
-static enum result promote(struct plan *p, const cJSON *target, const struct selector_label *l, const char *expect,
+static enum result promote(struct plan *p, const cJSON *target, const struct selector_label *l, const struct effect *f,
 			   struct error *e)
 {
 	const struct canary *c = p->canary;
 	CLEANUP(json_delete_p) cJSON *source = plan_tree(p, KIND_DEPLOYMENT, c->ns, c->source_name);
 	if (!source)
 		return error_set(e, RC_NOT_FOUND, "deployment %s.%s get query error: not found", c->source_name, c->ns);
-	if (expect && !text_eq(revision_of_template(json_at(target, "spec.template"), p->arena), expect))
+	const cJSON *now = json_at(target, "spec.template");
+	if ((f->expect_revision && !text_eq(revision_of_template(now, p->arena), f->expect_revision)) ||
+	    (f->expect_digest && !text_eq(revision_digest(now, p->arena), f->expect_digest)))
 		return error_set(e, RC_CONFLICT, "deployment %s.%s changed while it was being promoted", c->target.name,
 				 c->ns);
 	CLEANUP(json_delete_p) cJSON *was = cJSON_CreateObject();
@@ -384,7 +387,7 @@ static enum result with_target(struct plan *p, const struct effect *f, struct er
 	case EFFECT_ENSURE_SOURCE:
 		return ensure_source(p, target, &l, f->replicas, e);
 	case EFFECT_PROMOTE:
-		return promote(p, target, &l, f->expect_revision, e);
+		return promote(p, target, &l, f, e);
 	case EFFECT_REVERT_TEMPLATE:
 		return revert_template(p, target, &l, e);
 	case EFFECT_PAUSE_TARGET:

@@ -19,7 +19,7 @@ bool dice_percent(struct dice *d, int percent);
 /* What people have decided about one gate; once made, a decision stays. */
 struct sim_vote {
 	enum hook_type type;
-	char revision[32];
+	char revision[64];
 	int step;
 	bool decided;
 	enum verdict verdict;
