@@ -23,7 +23,9 @@ enum {
 	AGAIN_MS = 1000, /* after a failure that is not the configuration's */
 	CONF_MAX = RENDER_BYTES_MAX,
 	PATH_BYTES = 4096,
-	SOURCE_MAX = 512
+	SOURCE_MAX = 512,
+	PROBLEMS_MAX = 1024 * 1024,
+	OPTIONS_MAX = 64 * 1024
 };
 
 static const enum kind kinds[] = { KIND_INGRESS, KIND_SERVICE, KIND_ENDPOINTS, KIND_POD };
@@ -73,7 +75,7 @@ static bool objects_add(void *owner, const struct object *o)
 		return true;
 	if (all->len == all->cap) {
 		size_t cap = all->cap ? all->cap * 2 : 64;
-		cJSON **items = reallocarray(all->items, cap, sizeof *items);
+		cJSON **items = reallocarray(all->items, cap, sizeof(void *));
 		all->oom = !items;
 		if (!items)
 			return false;
@@ -162,7 +164,7 @@ static void say_problems(struct front *f, const struct routes *r)
 {
 	const struct route_problem *p;
 	struct strbuf all;
-	strbuf_init(&all, 1024 * 1024);
+	strbuf_init(&all, PROBLEMS_MAX);
 	DL_FOREACH(r->problems, p) strbuf_addf(&all, "%s: %s\n", p->source, p->text);
 	if (!text_eq(all.s, f->problems ? f->problems : "")) {
 		DL_FOREACH(r->problems, p) log_warn("ingress_problem", "ingress=%s problem=%s", p->source, p->text);
@@ -372,7 +374,7 @@ enum result front_create(const struct node_options *o, loop_fn *updated, void *o
 {
 	CLEANUP(front_destroy_p) struct front *f = calloc(1, sizeof *f);
 	if (f)
-		f->arena = arena_create(64 * 1024);
+		f->arena = arena_create(OPTIONS_MAX);
 	if (!f || !f->arena)
 		return error_set(e, RC_EXHAUSTED, "no memory for nginx");
 	f->loop = o->loop;

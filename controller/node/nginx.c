@@ -131,6 +131,7 @@ static unsigned said_line(const char *said)
 static void job_said(const struct nginx *n, char said[SAID_MAX])
 {
 	char path[PATH_BYTES];
+	said[0] = '\0';
 	size_t len = path_in(n, "test.log", path) ? read_start(path, said, SAID_MAX) : 0;
 	while (len && isspace((unsigned char)said[len - 1]))
 		said[--len] = '\0';

@@ -148,7 +148,7 @@ static bool port_is_free(uint32_t address, unsigned port)
 }
 
 struct asked_address {
-	const struct node *node;
+	struct node *node;
 	unsigned port, busy;
 };
 
@@ -156,7 +156,7 @@ struct asked_address {
 static bool address_unusable(void *owner, uint32_t address)
 {
 	struct asked_address *q = owner;
-	if (node_address_taken((void *)(uintptr_t)q->node, address))
+	if (node_address_taken(q->node, address))
 		return true;
 	return q->port && q->busy < BUSY_MAX && !port_is_free(address, q->port) && ++q->busy;
 }
@@ -244,7 +244,7 @@ static bool collect(void *owner, const struct object *o)
 	struct seen_pods *all = owner;
 	if (all->len == all->cap) {
 		size_t cap = all->cap ? all->cap * 2 : 64;
-		const struct object **list = reallocarray(all->list, cap, sizeof *list);
+		const struct object **list = reallocarray(all->list, cap, sizeof(void *));
 		if (!list) {
 			all->oom = true;
 			return false;

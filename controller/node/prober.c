@@ -7,6 +7,7 @@
 
 #include "base/strbuf.h"
 #include "base/text.h"
+#include "controller/node/process.h"
 
 enum { URL_MAX = 4096, BODY_MAX = 64 * 1024, WHY_MAX = 256 };
 
@@ -162,8 +163,8 @@ static void probe_exec(struct probing *p, const struct probe_spec *spec, const s
 	uv_process_options_t o = {
 		.exit_cb = command_exited,
 		.file = spec->command[0],
-		.args = (char **)(uintptr_t)spec->command,
-		.env = (char **)(uintptr_t)target->env,
+		.args = process_words(spec->command),
+		.env = process_words(target->env),
 		.flags = UV_PROCESS_DETACHED,
 	};
 	int status = uv_spawn(loop_uv(p->loop), &p->process, &o);

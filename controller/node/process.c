@@ -84,6 +84,13 @@ static void pidfd_readable(uv_poll_t *h, int status, int events)
 
 /* ---- starting ---- */
 
+char **process_words(const char *const *words)
+{
+	char **loose;
+	memcpy(&loose, &words, sizeof(void *));
+	return loose;
+}
+
 /* A log that has grown too long makes room for a new one when its process starts again. */
 static int log_open(const char *file)
 {
@@ -110,8 +117,8 @@ static enum result child_start(struct loop *l, struct process *p, const struct p
 	uv_process_options_t uo = {
 		.exit_cb = child_exited,
 		.file = o->argv[0],
-		.args = (char **)(uintptr_t)o->argv,
-		.env = (char **)(uintptr_t)o->env,
+		.args = process_words(o->argv),
+		.env = process_words(o->env),
 		.flags = UV_PROCESS_DETACHED,
 		.stdio_count = 3,
 		.stdio = stdio,

@@ -18,6 +18,8 @@ struct process_options {
 	process_exited *exited;
 	void *owner;
 };
+/* For uv_spawn, which asks for words that may be changed and changes none. */
+char **process_words(const char *const *words);
 /* The child leads a session and process group of its own. */
 MUST_CHECK enum result process_start(struct loop *l, const struct process_options *o, struct process **ret,
 				     struct error *e);

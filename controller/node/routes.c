@@ -11,7 +11,13 @@
 #include "base/text.h"
 #include "controller/node/servers.h"
 
-enum { ROUTES_BYTES_MAX = 64 * 1024 * 1024, PATH_LEN_MAX = 1024, VALUE_LEN_MAX = 1024, INGRESSES_MAX = 10000 };
+enum {
+	ROUTES_BYTES_MAX = 64 * 1024 * 1024,
+	PATH_LEN_MAX = 1024,
+	VALUE_LEN_MAX = 1024,
+	INGRESSES_MAX = 10000,
+	TOTAL_MAX = 1000 * 1000
+};
 
 #define CLASS_ANNOTATION "kubernetes\\.io/ingress\\.class"
 
@@ -98,7 +104,7 @@ static bool canary_weight(struct reading *g, struct canary_rule *c)
 {
 	const char *weight = annotation(g, "canary-weight"), *total = annotation(g, "canary-weight-total");
 	uint64_t w = 0, t = 100;
-	if (*total && text_u64(total, 1, 1000 * 1000, &t, NULL) != RC_OK) {
+	if (*total && text_u64(total, 1, TOTAL_MAX, &t, NULL) != RC_OK) {
 		problem(g, "canary-weight-total is not a number from 1 to 1000000: the canary gets nothing");
 		return false;
 	}
@@ -317,7 +323,7 @@ static enum result reading_begin(struct routes *r, const struct routes_input *in
 static void read_all(struct routes *r, const struct routes_input *in, const cJSON *const *sorted, bool canaries)
 {
 	for (size_t i = 0; i < in->ingresses.len; i++) {
-		struct reading g;
+		struct reading g = { .r = r, .in = in, .object = sorted[i] };
 		if (!is_ours(in, sorted[i]) || reading_begin(r, in, sorted[i], &g, NULL) != RC_OK)
 			continue;
 		bool canary = text_eq(annotation(&g, "canary"), "true");
@@ -336,12 +342,12 @@ enum result routes_build(const struct routes_input *in, struct routes **ret, str
 		r->arena = arena_create(ROUTES_BYTES_MAX);
 	if (!r || !r->arena || in->ingresses.len > INGRESSES_MAX)
 		return error_set(e, RC_EXHAUSTED, "no memory for the routes");
-	const cJSON **sorted = arena_alloc(r->arena, in->ingresses.len + 1, sizeof *sorted);
+	const cJSON **sorted = arena_alloc(r->arena, in->ingresses.len + 1, sizeof(void *));
 	if (!sorted)
 		return error_set(e, RC_EXHAUSTED, "no memory for the routes");
 	for (size_t i = 0; i < in->ingresses.len; i++)
 		sorted[i] = in->ingresses.items[i];
-	qsort(sorted, in->ingresses.len, sizeof sorted[0], by_age);
+	qsort(sorted, in->ingresses.len, sizeof(void *), by_age);
 	read_all(r, in, sorted, false);
 	read_all(r, in, sorted, true); /* each beside a path that is there by now */
 	*ret = TAKE(r);

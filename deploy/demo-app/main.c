@@ -19,7 +19,14 @@
 #include "base/metrics.h"
 #include "base/text.h"
 
-enum { BODY_MAX = 4096, SLOW_MAX_MS = 60 * 1000, GRACE_MS = 20 * 1000, METRICS_MAX = 1024 * 1024 };
+enum {
+	BODY_MAX = 4096,
+	SLOW_MAX_MS = 60 * 1000,
+	GRACE_MS = 20 * 1000,
+	METRICS_MAX = 1024 * 1024,
+	POST_MAX = 1024 * 1024,
+	IDLE_MS = 90 * 1000
+};
 
 struct chaos {
 	double fail_rate, slow_rate; /* 0 to 1 */
@@ -237,14 +244,14 @@ static enum result demo_start(struct demo *d, struct error *e)
 		{ "PUT", "/chaos", BODY_MAX, handle_chaos_put, d },
 		{ "POST", "/fail", BODY_MAX, handle_fail, d },
 		{ "GET", "/{rest...}", 0, handle_root, d },
-		{ "POST", "/{rest...}", 1024 * 1024, handle_root, d },
+		{ "POST", "/{rest...}", POST_MAX, handle_root, d },
 		{ NULL, NULL, 0, NULL, NULL },
 	};
 	const struct http_server_options o = {
 		.host = d->address,
 		.port = d->port,
 		.max_connections = 8192,
-		.idle_timeout_ms = 90 * 1000, /* longer than a proxy keeps a connection that it may use again */
+		.idle_timeout_ms = IDLE_MS, /* longer than a proxy keeps a connection that it may use again */
 	};
 	enum result r = loop_create(&d->loop, e);
 	if (r == RC_OK)
@@ -341,7 +348,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "rollouts-demo: %s\n%s", e.text, usage);
 		return 2;
 	}
-	(void)signal(SIGPIPE, SIG_IGN); /* before the first socket */
+	const struct sigaction ignore = { .sa_handler = SIG_IGN };
+	(void)sigaction(SIGPIPE, &ignore, NULL); /* before the first socket */
 	if (demo_start(&d, &e) != RC_OK) {
 		fprintf(stderr, "rollouts-demo: %s\n", e.text);
 		return 1;

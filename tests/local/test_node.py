@@ -373,7 +373,8 @@ class NodeTest(unittest.TestCase):
             self.wait_available("shop", 2)
             rig.wait_for(lambda: sum(load.count.values()) > 200, 20, "200 answers")
         self.assertEqual(load.failures, [])
-        self.assertEqual(before - self.pids(), {orphan_pid})
+        rig.wait_for(lambda: before - self.pids() == {orphan_pid} and len(self.pids()) == len(before), 20,
+                     "one new process, and all others as they were")
         rig.wait_for(lambda: not Path(f"/proc/{orphan_pid}").exists() or " Z " in Path(f"/proc/{orphan_pid}/stat").read_text(),
                      10, "the process without a pod to be ended")
         adopted = self.kube.list("Pod", labels="app=shop-canary")[0]["metadata"]["name"]

@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 
+enum { ARENA_BYTES = 65536 };
 #define WORDS(...)                                                                                                     \
 	(const char *const[])                                                                                          \
 	{                                                                                                              \
@@ -93,7 +94,7 @@ static void test_placeholders_are_replaced(void **state)
 	const char *const *got;
 	struct error e;
 	(void)state;
-	struct arena *a = arena_create(64 * 1024);
+	struct arena *a = arena_create(ARENA_BYTES);
 	assert_int_equal(image_expand(a, words, &use, &got, &e), RC_OK);
 	for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++)
 		assert_string_equal(got[i], wanted[i]);
@@ -107,7 +108,7 @@ static void test_a_port_that_is_not_there(void **state)
 	const char *const *got = NULL;
 	struct error e;
 	(void)state;
-	struct arena *a = arena_create(64 * 1024);
+	struct arena *a = arena_create(ARENA_BYTES);
 	without.port = 0;
 	assert_int_equal(image_expand(a, WORDS("web", "{port}"), &without, &got, &e), RC_INVALID);
 	assert_string_equal(e.text, "the command wants {port}, and the container has no ports[0].containerPort");

@@ -102,7 +102,7 @@ static bool refused(void *owner, const char *source)
 	return owner && strcmp(owner, source) == 0;
 }
 
-static struct routes *routes_without(const char *refused_source)
+static struct routes *routes_without(char *refused_source)
 {
 	struct object_list lists[4];
 	struct routes *r = NULL;
@@ -117,7 +117,7 @@ static struct routes *routes_without(const char *refused_source)
 		.ingress_class = "nginx",
 		.annotations = "nginx.ingress.kubernetes.io",
 		.refused = refused,
-		.owner = (void *)(uintptr_t)refused_source,
+		.owner = refused_source,
 	};
 	assert_int_equal(routes_build(&in, &r, &e), RC_OK);
 	return r;
@@ -484,7 +484,8 @@ static void test_whom_a_line_comes_from(void **state)
 	assert_string_equal(source, "default/main");
 	assert_false(render_blame(text, 3, source, sizeof source));
 	free(text);
-	struct routes *r = routes_without("default/canary");
+	snprintf(source, sizeof source, "default/canary");
+	struct routes *r = routes_without(source);
 	assert_null(r->hosts->paths->canary);
 	routes_destroy(r);
 }
