@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <utlist.h>
+
 #include "base/json.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -15,14 +17,21 @@
 #include "controller/cluster/embedded/replicator.h"
 #include "controller/cluster/embedded/wants.h"
 
-struct embedded {
+/* Who looks at the objects: what is wanted, and who is told. */
+struct view {
 	struct cluster cluster; /* first */
+	struct embedded *m;
+	struct view *prev, *next;
+	struct wants wants;
+};
+struct embedded {
+	struct view self; /* first */
+	struct view *views;
 	struct loop *loop;
 	struct store *store;
 	char *name; /* owned */
 	struct calls calls;
 	struct shelf shelf;
-	struct wants wants;
 	struct lanes lanes;
 	struct garbage garbage;
 	struct recorder recorder;
@@ -50,8 +59,13 @@ const struct store_migration embedded_migrations[] = {
 	{ NULL, 0, NULL },
 };
 
-static struct embedded *embedded_of(struct cluster *c);
-static const struct embedded *embedded_of_const(const struct cluster *c);
+static struct view *view_of(struct cluster *c);
+static const struct view *view_of_const(const struct cluster *c);
+
+static struct embedded *embedded_of(struct cluster *c)
+{
+	return view_of(c)->m;
+}
 
 /* ---- what has been committed ---- */
 
@@ -83,7 +97,9 @@ static void published(void *owner, const struct item *was, const struct item *is
 	endpoints_published(&m->endpoints, was, is);
 	if (is && !was && is->o->kind == KIND_HPA)
 		warn_of_scaler(m, is->o);
-	wants_changed(&m->wants, !is ? OBJECT_DELETED : was ? OBJECT_CHANGED : OBJECT_ADDED, is ? is->o : was->o);
+	struct view *v, *next;
+	DL_FOREACH_SAFE(m->views, v, next)
+	wants_changed(&v->wants, !is ? OBJECT_DELETED : was ? OBJECT_CHANGED : OBJECT_ADDED, is ? is->o : was->o);
 }
 
 /* ---- reading ---- */
@@ -91,7 +107,9 @@ static void published(void *owner, const struct item *was, const struct item *is
 static void embedded_start(struct cluster *c)
 {
 	struct embedded *m = embedded_of(c);
-	wants_start(&m->wants);
+	wants_start(&view_of(c)->wants);
+	if (c != &m->self.cluster)
+		return;
 	garbage_start(&m->garbage);
 	replicator_start(&m->replicator);
 	endpoints_start(&m->endpoints);
@@ -99,17 +117,17 @@ static void embedded_start(struct cluster *c)
 
 static void embedded_want(struct cluster *c, enum kind kind, const char *ns, const char *name)
 {
-	wants_add(&embedded_of(c)->wants, kind, ns, name);
+	wants_add(&view_of(c)->wants, kind, ns, name);
 }
 
 static void embedded_unwant(struct cluster *c, enum kind kind, const char *ns, const char *name)
 {
-	wants_remove(&embedded_of(c)->wants, kind, ns, name);
+	wants_remove(&view_of(c)->wants, kind, ns, name);
 }
 
 static bool embedded_synced(const struct cluster *c, enum kind kind)
 {
-	return wants_synced(&embedded_of_const(c)->wants, kind);
+	return wants_synced(&view_of_const(c)->wants, kind);
 }
 
 /* A file is always there; what cannot be written is said by the writes. */
@@ -121,23 +139,23 @@ static struct wall_ms embedded_unreachable_since(const struct cluster *c)
 
 static const struct object *embedded_find(const struct cluster *c, enum kind kind, const char *ns, const char *name)
 {
-	const struct embedded *m = embedded_of_const(c);
-	const struct item *i = shelf_find(&m->shelf, kind, ns, name);
-	return i && wants_see(&m->wants, kind, i->o->ns, i->o->name) ? i->o : NULL;
+	const struct view *v = view_of_const(c);
+	const struct item *i = shelf_find(&v->m->shelf, kind, ns, name);
+	return i && wants_see(&v->wants, kind, i->o->ns, i->o->name) ? i->o : NULL;
 }
 
 static bool embedded_known(const struct cluster *c, enum kind kind, const char *ns, const char *name)
 {
-	return wants_see(&embedded_of_const(c)->wants, kind, ns ? ns : "", name ? name : "");
+	return wants_see(&view_of_const(c)->wants, kind, ns ? ns : "", name ? name : "");
 }
 
 static void embedded_each(const struct cluster *c, enum kind kind, const char *ns,
 			  bool (*visit)(void *owner, const struct object *o), void *owner)
 {
-	const struct embedded *m = embedded_of_const(c);
+	const struct view *v = view_of_const(c);
 	struct item *i, *next;
-	HASH_ITER (by_name, m->shelf.by_name[kind], i, next) {
-		bool seen = (!ns || text_eq(i->o->ns, ns)) && wants_see(&m->wants, kind, i->o->ns, i->o->name);
+	HASH_ITER (by_name, v->m->shelf.by_name[kind], i, next) {
+		bool seen = (!ns || text_eq(i->o->ns, ns)) && wants_see(&v->wants, kind, i->o->ns, i->o->name);
 		if (seen && !visit(owner, i->o))
 			return;
 	}
@@ -223,20 +241,37 @@ static bool embedded_leading(const struct cluster *c)
 
 /* ---- life ---- */
 
-static void embedded_destroy(struct cluster *c)
+static void view_close(struct view *v)
 {
-	struct embedded *m = embedded_of(c);
+	wants_finish(&v->wants);
+	DL_DELETE(v->m->views, v);
+}
+
+static void embedded_free(struct embedded *m)
+{
 	calls_cancel_all(&m->calls);
 	recorder_finish(&m->recorder);
 	replicator_finish(&m->replicator);
 	endpoints_finish(&m->endpoints);
 	garbage_finish(&m->garbage);
 	lanes_finish(&m->lanes);
-	wants_finish(&m->wants);
+	view_close(&m->self);
+	assert(!m->views);
 	shelf_finish(&m->shelf);
 	loop_defer_cancel(&m->led);
 	free(m->name);
 	free(m);
+}
+
+static void embedded_destroy(struct cluster *c)
+{
+	struct view *v = view_of(c);
+	if (v == &v->m->self) {
+		embedded_free(v->m);
+		return;
+	}
+	view_close(v);
+	free(v);
 }
 
 static const struct cluster_ops embedded_ops = {
@@ -256,15 +291,35 @@ static const struct cluster_ops embedded_ops = {
 	.leading = embedded_leading,
 };
 
-static struct embedded *embedded_of(struct cluster *c)
+static struct view *view_of(struct cluster *c)
 {
 	assert(c->ops == &embedded_ops);
-	return (struct embedded *)c;
+	return (struct view *)c;
 }
 
-static const struct embedded *embedded_of_const(const struct cluster *c)
+static const struct view *view_of_const(const struct cluster *c)
 {
-	return (const struct embedded *)c;
+	assert(c->ops == &embedded_ops);
+	return (const struct view *)c;
+}
+
+static void view_open(struct view *v, struct embedded *m)
+{
+	v->cluster.ops = &embedded_ops;
+	v->cluster.name = m->name;
+	v->m = m;
+	wants_init(&v->wants, m->loop, &m->shelf, &v->cluster);
+	DL_APPEND(m->views, v);
+}
+
+enum result embedded_view(struct cluster *c, struct cluster **ret, struct error *e)
+{
+	struct view *v = calloc(1, sizeof *v);
+	if (!v)
+		return error_set(e, RC_EXHAUSTED, "no memory for a view of the cluster");
+	view_open(v, embedded_of(c));
+	*ret = &v->cluster;
+	return RC_OK;
 }
 
 struct loading {
@@ -310,20 +365,26 @@ static enum result load(struct embedded *m, struct error *e)
 static void embedded_destroy_p(struct embedded **m)
 {
 	if (*m)
-		embedded_destroy(&(*m)->cluster);
+		embedded_free(*m);
 }
 
 enum result embedded_create(struct loop *l, struct store *store, const char *name, struct cluster **ret,
 			    struct error *e)
 {
-	CLEANUP(embedded_destroy_p) struct embedded *m = calloc(1, sizeof *m);
-	if (!m)
+	CLEANUP(embedded_destroy_p) struct embedded *m = NULL;
+	struct embedded *made = calloc(1, sizeof *made);
+	char *copy = strdup(name ? name : "local");
+	if (!made || !copy) {
+		free(made);
+		free(copy);
 		return error_set(e, RC_EXHAUSTED, "no memory for a cluster");
-	m->cluster.ops = &embedded_ops;
+	}
+	m = made;
+	m->name = copy;
 	m->loop = m->calls.loop = l;
 	m->store = store;
 	shelf_init(&m->shelf, l);
-	wants_init(&m->wants, l, &m->shelf, &m->cluster);
+	view_open(&m->self, m);
 	m->lanes = (struct lanes){
 		.loop = l, .store = store, .shelf = &m->shelf, .calls = &m->calls, .published = published, .owner = m
 	};
@@ -331,15 +392,11 @@ enum result embedded_create(struct loop *l, struct store *store, const char *nam
 	recorder_init(&m->recorder, l, store, &m->calls);
 	endpoints_init(&m->endpoints, l, &m->shelf, &m->lanes);
 	m->replicator.loop = l;
-	m->name = strdup(name ? name : "local");
-	if (!m->name)
-		return error_set(e, RC_EXHAUSTED, "no memory for a cluster");
-	m->cluster.name = m->name;
 	enum result r = load(m, e);
 	if (r != RC_OK)
 		return error_in(e, r, "embedded cluster");
-	wants_add(&m->wants, KIND_CANARY, NULL, NULL); /* always */
-	*ret = &m->cluster;
+	wants_add(&m->self.wants, KIND_CANARY, NULL, NULL); /* always */
+	*ret = &m->self.cluster;
 	m = NULL;
 	return RC_OK;
 }

@@ -17,6 +17,10 @@ extern const struct store_migration embedded_migrations[];
 MUST_CHECK enum result embedded_create(struct loop *l, struct store *store, const char *name, struct cluster **ret,
 				       struct error *e);
 
+/* Another door to the same objects, with wants and callbacks of its own: for the node, when the engine has the first
+ * one in the same process. To be started like a cluster, and destroyed before the cluster is. */
+MUST_CHECK enum result embedded_view(struct cluster *c, struct cluster **ret, struct error *e);
+
 /* `apply`: creates the object or merges the manifest into it, three-way: what an earlier manifest set and this one
  * leaves out is removed, what others set stays. The manifest is remembered as kubectl does, in the annotation
  * kubectl.kubernetes.io/last-applied-configuration. A resourceVersion in it is a precondition. done as in

@@ -365,6 +365,23 @@ static void test_a_broken_revision_stops_at_the_deadline(void **state)
 	assert_true(w.sets[0].number > w.sets[1].number);
 }
 
+static void test_a_pod_that_falls_ill_is_not_a_rollout(void **state)
+{
+	struct world w;
+	struct rollout r = { .replicas = 2, .surge = 1, .deadline_ms = 10000, .generation = 1 };
+	(void)state;
+	world_open(&w);
+	world_run(&w, r, 10000);
+	w.broken = true;
+	for (size_t i = 0; i < PODS; i++)
+		w.pods[i].ready = false;
+	world_run(&w, r, 60000);
+	assert_string_equal(w.status.progressing.reason, "NewReplicaSetAvailable");
+	assert_string_equal(w.status.available_is.reason, "MinimumReplicasUnavailable");
+	assert_int_equal(pods_of(&w, 0), 2);
+	assert_int_equal(w.wake_ms, -1);
+}
+
 static void test_paused(void **state)
 {
 	struct world w;
@@ -528,11 +545,17 @@ static void test_reading(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_shares),          cmocka_unit_test(test_passes),
-		cmocka_unit_test(test_rollouts),        cmocka_unit_test(test_a_broken_revision_stops_at_the_deadline),
-		cmocka_unit_test(test_paused),          cmocka_unit_test(test_recreate),
-		cmocka_unit_test(test_min_ready_wakes), cmocka_unit_test(test_what_is_missed_least_goes_first),
-		cmocka_unit_test(test_history),         cmocka_unit_test(test_reading),
+		cmocka_unit_test(test_shares),
+		cmocka_unit_test(test_passes),
+		cmocka_unit_test(test_rollouts),
+		cmocka_unit_test(test_a_broken_revision_stops_at_the_deadline),
+		cmocka_unit_test(test_a_pod_that_falls_ill_is_not_a_rollout),
+		cmocka_unit_test(test_paused),
+		cmocka_unit_test(test_recreate),
+		cmocka_unit_test(test_min_ready_wakes),
+		cmocka_unit_test(test_what_is_missed_least_goes_first),
+		cmocka_unit_test(test_history),
+		cmocka_unit_test(test_reading),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -673,6 +673,37 @@ static void test_scalers_are_kept_and_said_to_be_ignored(void **state)
 	cJSON_Delete(list);
 }
 
+/* ---- two who look ---- */
+
+static void test_views(void **state)
+{
+	struct embedded_rig *x = *state;
+	struct rig other = { .loop = x->g.loop };
+	struct error e;
+	cluster_start(x->g.cluster);
+	assert_int_equal(embedded_view(x->g.cluster, &other.cluster, &e), RC_OK);
+	other.cluster->changed = rig_changed;
+	other.cluster->changed_owner = &other;
+	other.cluster->settled = rig_settled;
+	cluster_want(x->g.cluster, KIND_SECRET, NULL, NULL);
+	cluster_want(other.cluster, KIND_CONFIG_MAP, NULL, NULL);
+	cluster_start(other.cluster);
+	UNTIL(&x->g, other.settled && x->g.settled);
+	struct outcome o = rig_write(&other, WRITE_CREATE, KIND_SECRET, "default", "a", "", "{}");
+	assert_int_equal(o.r, RC_OK);
+	assert_false(o.in_cache);
+	assert_int_equal(write_to(x, WRITE_CREATE, KIND_CONFIG_MAP, "b", "", "{}").r, RC_OK);
+	assert_int_equal(rig_count(&x->g, OBJECT_ADDED, "a"), 1);
+	assert_int_equal(rig_count(&x->g, OBJECT_ADDED, "b"), 0);
+	assert_int_equal(rig_count(&other, OBJECT_ADDED, "a"), 0);
+	assert_int_equal(rig_count(&other, OBJECT_ADDED, "b"), 1);
+	assert_null(cluster_find(other.cluster, KIND_SECRET, "default", "a"));
+	assert_string_equal(other.cluster->name, "test");
+	cluster_destroy(other.cluster);
+	assert_int_equal(write_to(x, WRITE_CREATE, KIND_CONFIG_MAP, "c", "", "{}").r, RC_OK);
+	assert_int_equal(rig_count(&other, OBJECT_ADDED, "c"), 0);
+}
+
 static void led(void *owner, bool leading)
 {
 	*(int *)owner += leading;
@@ -707,6 +738,7 @@ int main(void)
 		EMBEDDED(test_pods),
 		EMBEDDED(test_events),
 		EMBEDDED(test_scalers_are_kept_and_said_to_be_ignored),
+		EMBEDDED(test_views),
 		EMBEDDED(test_leads),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
