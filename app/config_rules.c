@@ -147,6 +147,9 @@ static void rules_pin(struct config_reader *r, const struct config_user *u)
 		config_finding(
 			r, place(r, "users", u->name, "pin_sha256", NULL), false, path,
 			"must be SALT:HEX with the 64 lower-case hex digits of a SHA-256; `rollcall pin` makes one");
+	else if (u->pin_sha256 && !strchr(u->pin_sha256, ':'))
+		config_warning(r, place(r, "users", u->name, "pin_sha256", NULL), path,
+			       "has no salt, so that equal PINs show; `rollcall pin` makes one that has");
 }
 
 static void rules_users(struct config_reader *r, const struct config *c)

@@ -83,8 +83,9 @@ void rest_rollout_approvals(void *owner, struct http_exchange *x)
 	const struct rollout *r = asked_for(a, x);
 	CLEANUP(arena_destroy_p) struct arena *arena = r ? arena_create(ARENA_BYTES) : NULL;
 	size_t n = 0;
+	const struct approval *const *list = arena ? approvals_of(a->o.approvals, r->uid, "", arena, &n) : NULL;
 	if (r)
-		answer_approvals(x, arena ? approvals_of(a->o.approvals, r->uid, "", arena, &n) : NULL, n);
+		answer_approvals(x, list, n);
 }
 
 void rest_approvals(void *owner, struct http_exchange *x)
@@ -94,7 +95,8 @@ void rest_approvals(void *owner, struct http_exchange *x)
 		return;
 	CLEANUP(arena_destroy_p) struct arena *arena = arena_create(ARENA_BYTES);
 	size_t n = 0;
-	answer_approvals(x, arena ? approvals_of(a->o.approvals, NULL, "", arena, &n) : NULL, n);
+	const struct approval *const *list = arena ? approvals_of(a->o.approvals, NULL, "", arena, &n) : NULL;
+	answer_approvals(x, list, n);
 }
 
 static void add_names(struct strbuf *b, const char *key, const char *const *names)

@@ -23,15 +23,14 @@ static const char *bearer(const struct http_exchange *x)
 
 static void refuse_stranger(struct http_exchange *x, bool unknown)
 {
-	static const char *const headers[] = { "WWW-Authenticate: Bearer realm=\"rollcall\"",
-					       "Content-Type: application/json", NULL };
+	static const char *const headers[] = { "WWW-Authenticate: Bearer realm=\"rollcall\"", NULL };
 	struct strbuf b;
 	strbuf_init(&b, 1024);
 	strbuf_addf(&b,
 		    "{\"error\":\"%s\",\"hint\":\"--token, ROLLCALL_TOKEN, or --data-dir of a service on this machine; "
 		    "`rollcall token create` makes one\"}\n",
 		    unknown ? "this token is unknown, expired or revoked" : "a token is needed");
-	http_respond(x, 401, NULL, b.s, b.len, headers);
+	http_respond(x, 401, "application/json", b.s, b.len, headers);
 	strbuf_finish(&b);
 }
 

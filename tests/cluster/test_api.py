@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import controlplane  # noqa: E402
 import objects  # noqa: E402
 import rig  # noqa: E402
+import story  # noqa: E402
 
 BUILD = Path(os.environ.get("ROLLCALL_BUILD", rig.REPOSITORY / "build/asan"))
 DONE, FAILED, USAGE, REFUSED, NOT_FOUND, UNREACHABLE = range(6)
@@ -144,8 +145,16 @@ class Api(unittest.TestCase):
             self.kube.create(body)
             if body.get("status"):
                 self.kube.patch(body["kind"], name, {"status": body["status"]}, subresource="status")
+        rig.wait_for(lambda: self.rollout(name)["revision"], 30,
+                     lambda: f"{name} is known\n{self.service.process.tail(30)}")
+        self.kube.set_image(name, "podinfod", f"{story.IMAGE}:green")
         rig.wait_for(lambda: self.rollout(name).get("phase") == phase, 30,
                      lambda: f"{name} is {phase}\n{self.service.process.tail(30)}")
+
+        rig.wait_for(lambda: self.approvals(name), 30, f"{name} is asked about")
+
+    def approvals(self, name):
+        return self.service.ask("GET", f"/api/v1/rollouts/default/{name}/approvals", token=self.reader)[1]["approvals"]
 
     def rollout(self, name):
         return self.service.ask("GET", f"/api/v1/rollouts/default/{name}", token=self.reader)[1]
@@ -242,7 +251,7 @@ class Api(unittest.TestCase):
         self.assertEqual(code, DONE)
         self.assertIn("lin approved via cli: looks good", out)
         rows = json.loads(self.service.cli("history", name, "-o", "json")[1])
-        votes = [(row["actor"], row["outcome"]) for row in rows if "approve" in row["action"]]
+        votes = [(row["actor"], row["outcome"]) for row in rows if row["action"] in ("vote.approve", "refused")]
         self.assertEqual(votes[0][0], "guest")
         self.assertEqual([who for who, _ in votes[1:]], ["lin", "zhao", "zhao"])
         self.assertEqual({row["object"] for row in rows}, {f"test/default/{name}"})
@@ -256,8 +265,7 @@ class Api(unittest.TestCase):
             status, answer = self.service.ask("POST", "/api/v1/rollouts/default/twice/approve", {}, token=self.lin,
                                               Idempotency_Key="k1")
             self.assertIn(status, (expected, 409), answer)
-        approvals = self.service.ask("GET", "/api/v1/rollouts/default/twice/approvals", token=self.reader)[1]["approvals"]
-        self.assertEqual(len(approvals[0]["votes"]), 1)
+        self.assertEqual(len(self.approvals("twice")[0]["votes"]), 1)
 
     def test_a_verb_is_carried_out_or_refused(self):
         self.canary("verbs")
