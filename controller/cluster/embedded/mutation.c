@@ -304,6 +304,9 @@ static enum result patch(const struct mutation *m, const cJSON *current, const c
 static enum result apply(const struct mutation *m, const cJSON *current, const char *template_manager,
 			 enum mutation_outcome *outcome, cJSON **ret, struct error *e)
 {
+	const cJSON *annotations = json_at(m->body, "metadata.annotations");
+	if (annotations && !cJSON_IsObject(annotations) && !cJSON_IsNull(annotations))
+		return error_set(e, RC_INVALID, "metadata.annotations: must be an object of texts");
 	CLEANUP(json_delete_p) cJSON *wanted = three_way_remembered(m->body);
 	if (!wanted)
 		return no_memory(e);

@@ -483,6 +483,71 @@ static void test_refusals(void **state)
 	assert_non_null(strstr(o.why, "larger than 1.5 MiB"));
 }
 
+/* Each place of a manifest, one at a time, becomes something else: whatever the answer is, there is one, and what is
+ * taken can be worked with. */
+static unsigned twist(struct embedded_rig *x, const cJSON *whole, cJSON *node)
+{
+	static const char *const others[] = {
+		"null", "5", "-1.5", "\"x\"", "true", "[]", "{}", "[null]", "{\"a\":[1]}"
+	};
+	unsigned answers = 0;
+	for (cJSON *m = node->child; m; m = m->next) {
+		answers += twist(x, whole, m);
+		for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+			cJSON *other = NULL, was = *m;
+			struct outcome o = { .rig = &x->g };
+			assert_int_equal(json_parse(others[i], strlen(others[i]), &other, NULL), RC_OK);
+			m->type = other->type;
+			m->child = other->child;
+			m->valuestring = other->valuestring;
+			m->valueint = other->valueint;
+			m->valuedouble = other->valuedouble;
+			embedded_apply(x->g.cluster, whole, outcome_done, &o);
+			UNTIL(&x->g, o.times);
+			if (o.r != RC_OK && o.r != RC_INVALID && o.r != RC_CONFLICT)
+				fail_msg("%s instead of %s: %s", others[i], m->string ? m->string : "an element",
+					 o.why);
+			answers++;
+			m->type = was.type;
+			m->child = was.child;
+			m->valuestring = was.valuestring;
+			m->valueint = was.valueint;
+			m->valuedouble = was.valuedouble;
+			cJSON_Delete(other);
+		}
+	}
+	return answers;
+}
+
+static void test_twisted_manifests(void **state)
+{
+	static const char *const manifests[] = {
+		DEPLOYMENT("\"replicas\":1,\"paused\":true,\"strategy\":{\"type\":\"RollingUpdate\",\"rollingUpdate\":{"
+			   "\"maxSurge\":1}},",
+			   CONTAINER(",\"ports\":[{\"name\":\"h\",\"containerPort\":80}],\"env\":[{\"name\":\"A\","
+				     "\"valueFrom\":{\"fieldRef\":{\"fieldPath\":\"metadata.name\"}}}],"
+				     "\"readinessProbe\":{\"httpGet\":{\"port\":80}}")),
+		"{\"apiVersion\":\"v1\",\"kind\":\"Service\",\"metadata\":{\"name\":\"s\",\"labels\":{\"a\":\"b\"},"
+		"\"annotations\":{\"a\":\"b\"},\"ownerReferences\":[{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\","
+		"\"name\":\"o\",\"uid\":\"u\"}],\"finalizers\":[\"a/b\"]},\"spec\":{\"selector\":{\"app\":\"d\"},"
+		"\"ports\":[{\"name\":\"h\",\"port\":80,\"targetPort\":\"h\"}]}}",
+		"{\"apiVersion\":\"networking.k8s.io/v1\",\"kind\":\"Ingress\",\"metadata\":{\"name\":\"i\"},\"spec\":{"
+		"\"rules\":[{\"host\":\"a\",\"http\":{\"paths\":[{\"path\":\"/\",\"backend\":{\"service\":{\"name\":"
+		"\"s\",\"port\":{\"number\":80}}}}]}}]}}",
+	};
+	struct embedded_rig *x = *state;
+	x->g.cluster->changed = NULL;
+	rig_want_all(x);
+	unsigned answers = 0;
+	for (size_t i = 0; i < sizeof manifests / sizeof *manifests; i++) {
+		cJSON *whole = NULL;
+		assert_int_equal(json_parse(manifests[i], strlen(manifests[i]), &whole, NULL), RC_OK);
+		answers += twist(x, whole, whole);
+		cJSON_Delete(whole);
+	}
+	assert_true(answers > 500);
+}
+
 /* ---- owners ---- */
 
 static void owned_by(char *buf, size_t size, const char *uid, const char *more)
@@ -733,6 +798,7 @@ int main(void)
 		EMBEDDED(test_seed),
 		EMBEDDED(test_apply_is_three_way),
 		EMBEDDED(test_refusals),
+		EMBEDDED(test_twisted_manifests),
 		EMBEDDED(test_what_is_owned_goes_with_its_owner),
 		EMBEDDED(test_a_cascade_goes_on_after_a_restart),
 		EMBEDDED(test_pods),
