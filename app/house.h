@@ -48,6 +48,7 @@ struct house {
 	bool stopping;
 	struct deferred first;
 	unsigned closing; /* servers that are still closing */
+	struct mono_ms closed_at;
 };
 
 /* Takes config over. On failure what was built stands: house_stop, then loop_run, takes it down. */

@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "controller/cluster/kube/kube.h"
 
-enum { GRACE_MS = 4000, DEADLINE_MS = 9500 };
+enum { GRACE_MS = 4000, DEADLINE_MS = 9500, DECISIONS_MS = 3000, LOOK_MS = 10 };
 
 static void took_too_long(void *owner)
 {
@@ -39,7 +39,7 @@ static void lease_released(void *owner)
 		all_stored(h);
 }
 
-static void servers_closed(struct house *h)
+static void take_down(struct house *h)
 {
 	h->ears = NULL;
 	for (struct channel **c = h->channels; *c; c++)
@@ -54,11 +54,24 @@ static void servers_closed(struct house *h)
 		lease_released(h);
 }
 
+/* A press that a platform has been thanked for may still be on its way to the record. */
+static void look_for_decisions(void *owner)
+{
+	struct house *h = owner;
+	bool late = loop_now(h->loop).v - h->closed_at.v >= DECISIONS_MS;
+	if (h->bot && !bot_idle(h->bot) && !late)
+		timer_start(h->loop, &h->sync, LOOK_MS, look_for_decisions, h);
+	else
+		take_down(h);
+}
+
 static void server_closed(void *owner)
 {
 	struct house *h = owner;
-	if (--h->closing == 0)
-		servers_closed(h);
+	if (--h->closing > 0)
+		return;
+	h->closed_at = loop_now(h->loop);
+	look_for_decisions(h);
 }
 
 void house_stop(struct house *h)

@@ -1,4 +1,5 @@
 /* `rollcall token`: over the API, or on the data folder itself while no service holds it. */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -177,6 +178,7 @@ static enum exit_code online(const struct cli *c, const struct wish *w)
 			    (long long)w->life_ms);
 		code = client_call(c, "POST", "/api/v1/tokens", text.s, &answer);
 	} else {
+		assert(w->name); /* the words were counted */
 		strbuf_add(&text, "/api/v1/tokens/");
 		strbuf_add_urlencoded(&text, w->name, strlen(w->name));
 		code = client_call(c, "DELETE", text.s, NULL, &answer);

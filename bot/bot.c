@@ -183,6 +183,11 @@ enum result bot_create(const struct bot_options *o, struct bot **ret, struct err
 	return RC_OK;
 }
 
+bool bot_idle(const struct bot *b)
+{
+	return !b->calls;
+}
+
 void bot_set_people(struct bot *b, const struct directory_user *users, const struct bot_route *routes,
 		    const struct bot_channel_lang *langs, enum card_lang lang)
 {

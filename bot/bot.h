@@ -46,6 +46,8 @@ MUST_CHECK enum result bot_create(const struct bot_options *o, struct bot **ret,
 void bot_stop(struct bot *b);
 /* After the engine, which has the bot as a listener; before or after the store has closed. */
 void bot_destroy(struct bot *b);
+/* Is nothing asked that has not been answered? An orderly end waits for it. */
+bool bot_idle(const struct bot *b);
 /* Other people and routes from now on, ended as in bot_options; the old ones must outlive the bot. */
 void bot_set_people(struct bot *b, const struct directory_user *users, const struct bot_route *routes,
 		    const struct bot_channel_lang *langs, enum card_lang lang);

@@ -108,7 +108,7 @@ static const char *column(sqlite3_stmt *st, int i)
 static bool load(void *owner, sqlite3_stmt *st)
 {
 	struct tokens *t = owner;
-	enum token_scope scope;
+	enum token_scope scope = SCOPE_READ;
 	if (token_scope_parse(column(st, 2), &scope, NULL) != RC_OK)
 		scope = SCOPE_READ; /* one that nobody knows gives the least */
 	struct entry *n = entry_create(column(st, 0), column(st, 1), scope);
@@ -255,7 +255,11 @@ void tokens_issue(struct tokens *t, const char *name, enum token_scope scope, in
 {
 	struct error e = { .code = RC_OK };
 	struct change *c = calloc(1, sizeof *c);
-	enum result r = c ? check_name(t, name, &e) : error_set(&e, RC_EXHAUSTED, "no memory for a token");
+	if (!c) {
+		done(owner, error_set(&e, RC_EXHAUSTED, "no memory for a token"), "", &e);
+		return;
+	}
+	enum result r = check_name(t, name, &e);
 	if (r == RC_OK)
 		r = make(name, scope, c->secret, &c->entry, &e);
 	if (r != RC_OK) {
