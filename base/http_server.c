@@ -198,7 +198,7 @@ static void accept_some(uv_poll_t *poll, int status, int events)
 	(void)events;
 	struct http_server *s = poll->data;
 	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
-		struct sockaddr_storage address;
+		struct sockaddr_storage address = { 0 };
 		socklen_t len = sizeof address;
 		int fd = accept4(s->fd, (struct sockaddr *)&address, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd >= 0) {
@@ -247,7 +247,7 @@ static enum result listen_on(const char *host, int port, int *ret, struct error 
 
 static int port_of(int fd)
 {
-	struct sockaddr_storage a;
+	struct sockaddr_storage a = { 0 };
 	socklen_t len = sizeof a;
 	if (getsockname(fd, (struct sockaddr *)&a, &len) != 0)
 		return 0;

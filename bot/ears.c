@@ -1,4 +1,5 @@
 /* What people do in chats: presses of buttons, forms, commands. */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,6 +40,7 @@ static const char *list_text(struct bot *b, const char *ns, struct arena *a)
 
 static const char *who_text(struct bot *b, const struct rollout *r, enum card_lang lang, struct arena *a)
 {
+	assert(r);
 	const struct policy *p = approvals_policy(b->o.approvals, r->policy);
 	if (!p)
 		return arena_printf(a, "policy \"%s\" is not configured", r->policy);

@@ -1,5 +1,6 @@
 #include "controller/engine/verbs.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -107,6 +108,7 @@ static bool being_recorded(const struct engine *g, const struct verb_call *but, 
 /* The annotation has room for one: whoever asked for what was there before must not wait for ever. */
 static void tell_replaced(struct runner *r, const struct request *old, const struct engine_request *q)
 {
+	assert(r);
 	struct arena *a = arena_create(TICK_ARENA_BYTES);
 	const struct rollout *value = a ? runner_rollout(r, a) : NULL;
 	char text[128];

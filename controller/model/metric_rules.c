@@ -40,7 +40,7 @@ static void rule_limits(const cJSON *metric, const struct path *p, struct report
 	if (!threshold && !min && !max)
 		report_add(r, LEVEL_WARNING, metric, p, "no limit is given, any value passes; set thresholdRange");
 	at = path_member(p, "thresholdRange");
-	if (cJSON_IsNumber(min) && cJSON_IsNumber(max) && min->valuedouble > max->valuedouble)
+	if (min && max && cJSON_IsNumber(min) && cJSON_IsNumber(max) && min->valuedouble > max->valuedouble)
 		report_add_key(r, LEVEL_MISTAKE, range, &at, "min is more than max, so that no value passes");
 }
 

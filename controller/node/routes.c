@@ -93,7 +93,7 @@ static bool has_named_group(const char *pattern)
 
 static const char *annotation(const struct reading *g, const char *name)
 {
-	char key[256];
+	char key[256] = "";
 	const cJSON *all = json_at(g->object, "metadata.annotations");
 	snprintf(key, sizeof key, "%s/%s", g->in->annotations, name);
 	const cJSON *value = cJSON_GetObjectItemCaseSensitive(all, key);

@@ -9,14 +9,15 @@ while read -r program; do
 	out=$(timeout 300 "$program" 2>&1)
 	rc=$?
 	ok=$(grep -c '^\[       OK \]' <<<"$out")
-	bad=$(grep -c '^\[  FAILED  \] [a-z_0-9]*$' <<<"$out")
-	skip=$(grep -c '^\[  SKIPPED \] [a-z_0-9]*$' <<<"$out")
-	if [ "$rc" != 0 ] || [ "$ok" = 0 ]; then
+	bad=$(sed -n 's/^\[  FAILED  \] \([0-9]*\) test(s).*/\1/p' <<<"$out")
+	skip=$(sed -n 's/^\[  SKIPPED \] \([0-9]*\) test(s).*/\1/p' <<<"$out")
+	bad=${bad:-0} skip=${skip:-0}
+	if [ "$rc" != 0 ] || [ "$((ok + skip))" = 0 ]; then
 		printf '%s\n' "$out" | tail -n 60
 		echo "FAIL $name (exit $rc)"
 		[ "$bad" -gt 0 ] || bad=1
 	else
-		echo "ok   $name ($ok)"
+		echo "ok   $name ($ok$([ "$skip" = 0 ] || echo ", $skip skipped"))"
 	fi
 	passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + skip))
 done < <(find tests/unit -name '*_test.c' | sed 's|^tests/unit/||; s|\.c$||; s|/|.|g' | sort | sed "s|^|$build/|")

@@ -73,7 +73,7 @@ static const char *field(struct http_exchange *x, const char *name, struct arena
 
 static enum result read_command(struct http_exchange *x, struct arena *a, struct slack_inbound *ret, struct error *e)
 {
-	struct slack_inbound in;
+	struct slack_inbound in = { 0 };
 	slack_inbound_init(&in);
 	in.kind = SLACK_COMMAND;
 	in.app = field(x, "api_app_id", a);
@@ -252,7 +252,7 @@ void slack_receive(void *owner, struct http_exchange *x)
 		return;
 	}
 	CLEANUP(arena_destroy_p) struct arena *a = arena_create(ARENA_BYTES);
-	struct slack_inbound in;
+	struct slack_inbound in = { 0 };
 	if (!a)
 		refuse(x, 503, "no memory");
 	else if (read_body(s, x, a, &in, &e) != RC_OK)

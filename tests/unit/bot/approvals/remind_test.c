@@ -20,13 +20,14 @@ struct room {
 	struct rig rig; /* first */
 	struct approvals *approvals;
 	int opened, reminded, decided;
+	int64_t opened_at;
 };
 
 static void recorded(void *owner, struct store_tx *tx, enum approval_news news, const struct approval *after)
 {
 	struct room *x = owner;
 	(void)tx;
-	(void)after;
+	x->opened_at = after->opened_at.v;
 	x->opened += news == APPROVAL_OPENED;
 	x->reminded += news == APPROVAL_REMINDED;
 	x->decided += news == APPROVAL_DECIDED;
@@ -65,9 +66,12 @@ static enum gate_verdict ask(struct room *x)
 	return k.ask(k.owner, &r, &g, &by);
 }
 
-static bool two_reminders(void *owner)
+/* Two are due and have been said; a machine that is late says both at once. */
+static bool reminded(void *owner)
 {
-	return ((struct room *)owner)->reminded >= 2;
+	const struct room *x = owner;
+	struct wall_ms opened = { x->opened_at };
+	return x->reminded > 0 && policy_reminders_due(&policies[0], opened, clock_system()->wall(clock_system())) == 2;
 }
 
 static bool is_decided(void *owner)
@@ -86,9 +90,11 @@ static void test_reminded_until_decided(void **state)
 {
 	struct room *x = *state;
 	assert_int_equal(ask(x), GATE_CLOSED);
-	RIG_UNTIL(&x->rig, two_reminders, x);
+	RIG_UNTIL(&x->rig, reminded, x);
+	rig_settle(&x->rig);
+	int said = x->reminded;
 	assert_int_equal(x->opened, 1);
-	assert_int_equal(x->reminded, 2);
+	assert_in_range(said, 1, 2);
 
 	/* What is over is not said again by the next process; the one in an hour is still to come. */
 	room_close(x);
@@ -105,7 +111,7 @@ static void test_reminded_until_decided(void **state)
 			      .via = "cli" };
 	approvals_vote(x->approvals, &v, voted, x);
 	RIG_UNTIL(&x->rig, is_decided, x);
-	assert_int_equal(x->reminded, 2);
+	assert_int_equal(x->reminded, said);
 	arena_destroy(a);
 }
 
