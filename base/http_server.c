@@ -33,6 +33,7 @@ static void peer_print(const struct sockaddr_storage *a, struct http_peer *ret, 
 	static const unsigned char mapped[12] = { [10] = 0xff, [11] = 0xff };
 	const struct in6_addr *v6 = &((const struct sockaddr_in6 *)a)->sin6_addr;
 	struct in_addr v4 = ((const struct sockaddr_in *)a)->sin_addr;
+	unsigned char first; /* of the address, in network order */
 	*ret = (struct http_peer){ .address = "" };
 	memset(ret_key, 0, 16);
 	if (a->ss_family == AF_INET6 && !is_v4_mapped(a)) {
@@ -44,7 +45,8 @@ static void peer_print(const struct sockaddr_storage *a, struct http_peer *ret, 
 	if (a->ss_family == AF_INET6)
 		memcpy(&v4, v6->s6_addr + 12, 4);
 	(void)inet_ntop(AF_INET, &v4, ret->address, sizeof ret->address);
-	ret->loopback = ntohl(v4.s_addr) >> 24 == 127;
+	memcpy(&first, &v4, 1);
+	ret->loopback = first == 127;
 	memcpy(ret_key, mapped, 12);
 	memcpy(ret_key + 12, &v4, 4);
 }
@@ -247,12 +249,10 @@ static enum result listen_on(const char *host, int port, int *ret, struct error 
 
 static int port_of(int fd)
 {
-	struct sockaddr_storage a = { 0 };
+	struct sockaddr_in6 a = { 0 };
 	socklen_t len = sizeof a;
-	if (getsockname(fd, (struct sockaddr *)&a, &len) != 0)
-		return 0;
 	/* the port is at the same place in both families */
-	return ntohs(((struct sockaddr_in *)&a)->sin_port);
+	return getsockname(fd, (struct sockaddr *)&a, &len) == 0 ? ntohs(a.sin6_port) : 0;
 }
 
 static void set_options(struct http_server *s, const struct http_server_options *o)

@@ -307,7 +307,7 @@ static struct shown *shown_of(struct bot *b, const struct rollout *r)
 static void shown_free(struct bot *b, struct shown *s)
 {
 	timer_stop(&s->timer);
-	HASH_DEL(b->shown, s);
+	HASH_DEL(b->shown, s); /* NOLINT: the analyzer does not know uthash */
 	looks_forget(s);
 	free(s->uid);
 	free(s->revision);

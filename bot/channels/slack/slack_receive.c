@@ -124,7 +124,7 @@ static int foreign(const struct slack *s, const struct slack_inbound *in, const 
 	if (!text_eq(in->team, s->team))
 		return 403;
 	*why = "somebody of another workspace";
-	return *in->user_team && !text_eq(in->user_team, s->team) ? 403 : 0;
+	return !text_empty(in->user_team) && !text_eq(in->user_team, s->team) ? 403 : 0;
 }
 
 /* Slack signs its own repeats anew: the same signature twice is somebody else. Events come again by themselves. */
