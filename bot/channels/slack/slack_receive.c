@@ -139,16 +139,16 @@ static bool replayed(struct slack *s, const struct http_exchange *x)
 static bool heard_before(struct slack *s, const struct slack_inbound *in)
 {
 	struct mono_ms now = loop_now(s->ctx.loop);
-	bool again = *in->id && !seen_first(s->seen, in->id, now, EVENT_KEEP_MS);
-	return (*in->other_id && !seen_first(s->seen, in->other_id, now, EVENT_KEEP_MS)) || again;
+	bool again = !text_empty(in->id) && !seen_first(s->seen, in->id, now, EVENT_KEEP_MS);
+	return (!text_empty(in->other_id) && !seen_first(s->seen, in->other_id, now, EVENT_KEEP_MS)) || again;
 }
 
 /* A command has no id of its own; its signature is one. */
 static const char *event_id(const struct slack_inbound *in, const struct http_exchange *x, struct arena *a)
 {
-	if (*in->other_id)
+	if (!text_empty(in->other_id))
 		return in->other_id;
-	if (*in->id)
+	if (!text_empty(in->id))
 		return in->id;
 	return arena_printf(a, "command:%.16s:%.40s", http_header(x, "x-slack-request-timestamp"),
 			    http_header(x, "x-slack-signature"));
@@ -171,7 +171,7 @@ static void tell(struct slack *s, const struct slack_inbound *in, const char *id
 		.person = { .platform = "slack",
 			    .team = s->team,
 			    .id = in->user,
-			    .name = *in->user_name ? in->user_name : in->user,
+			    .name = !text_empty(in->user_name) ? in->user_name : in->user,
 			    .user = "",
 			    .in_channel = *in->channel == 'C' || *in->channel == 'G' },
 		.channel = channel,
