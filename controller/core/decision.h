@@ -70,10 +70,11 @@ enum effect_kind { EFFECTS(X) EFFECT_COUNT };
 const char *effect_name(enum effect_kind k);
 struct effect {
 	enum effect_kind kind;
-	enum side side;              /* SCALE */
-	int replicas;                /* SCALE; ENSURE_SOURCE: replicas to begin with */
-	struct routes routes;        /* SET_ROUTES */
-	const char *expect_digest;   /* PROMOTE: the same by digest; NULL not known */
+	enum side side;                     /* SCALE */
+	int replicas;                       /* SCALE; ENSURE_SOURCE: replicas to begin with */
+	struct routes routes;               /* SET_ROUTES */
+	const char *expect_digest;          /* PROMOTE: the same by digest; NULL not known */
+	const struct pairs *expect_configs; /* PROMOTE: their checksums; NULL: not tracked */
 	const char *expect_revision; /* PROMOTE: what is copied must hash to this, else the effect fails with a conflict
 					(E17) */
 };

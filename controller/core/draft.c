@@ -164,7 +164,8 @@ void draft_promote(struct draft *t, const char *template_revision)
 {
 	add_effect(t, &(struct effect){ .kind = EFFECT_PROMOTE,
 					.expect_revision = template_revision,
-					.expect_digest = t->o->target.digest });
+					.expect_digest = t->o->target.digest,
+					.expect_configs = t->o->configs_tracked ? &t->o->configs : NULL });
 }
 
 bool draft_has(const struct draft *t, enum effect_kind kind)

@@ -89,11 +89,25 @@ static enum result plan_effect(struct tick *t, const struct effect *f, struct er
 	}
 }
 
+static const char *config_failure(struct tick *t, const struct write *w, const char *why)
+{
+	static const char *const verbs[] = {
+		[WRITE_CREATE] = "create", [WRITE_PATCH] = "update", [WRITE_DELETE] = "delete"
+	};
+	return arena_printf(t->arena, "CreatePrimaryConfigs failed: %s %s.%s %s error: %s",
+			    w->kind == KIND_SECRET ? "secret" : "configmap", w->name, w->ns, verbs[w->verb], why);
+}
+
 /* The leading part is what people search for (flagger-controller.md 4.2, 4.6, 5.3, K12). */
 static const char *failure_text(struct tick *t, const struct write *w, const char *why)
 {
 	const struct effect *f = &t->decision.effects[t->at];
 	const char *text = why;
+	bool config = w->kind == KIND_CONFIG_MAP || w->kind == KIND_SECRET;
+	if (config && (f->kind == EFFECT_ENSURE_SOURCE || f->kind == EFFECT_PROMOTE)) {
+		text = config_failure(t, w, why);
+		return text ? text : why;
+	}
 	switch (f->kind) {
 	case EFFECT_ENSURE_SOURCE:
 		text = arena_printf(t->arena, "createPrimaryDeployment failed: creating deployment %s.%s failed: %s",

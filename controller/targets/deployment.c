@@ -2,10 +2,10 @@
 
 #include <string.h>
 
-#include "base/crypto.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "controller/core/revision.h"
+#include "controller/targets/configs.h"
 
 #define MANAGED_BY "app.kubernetes.io/managed-by" /* we are: plan_metadata says so */
 #define MANAGED_BY_PATH "app\\.kubernetes\\.io/managed-by"
@@ -67,20 +67,6 @@ static const char *author(const struct plan *p, const cJSON *target)
 	return text_eq(manager, "unknown") ? "" : arena_strdup(p->arena, manager);
 }
 
-/* Equal but for what we rewrite: then nothing is new, whoever computed the stored hash (E21). */
-static bool same_template(const struct plan *p, const cJSON *target, const cJSON *source,
-			  const struct selector_label *l)
-{
-	if (!source)
-		return false;
-	CLEANUP(json_delete_p)
-	cJSON *wanted = text_empty(p->canary->source.name) ? template_for_primary(p, target, l)
-							   : template_bare(json_at(target, "spec.template"));
-	CLEANUP(json_delete_p) cJSON *bare = template_bare(json_at(source, "spec.template"));
-	CLEANUP(json_delete_p) cJSON *wanted_bare = wanted ? template_bare(wanted) : NULL;
-	return wanted_bare && bare && json_equal(wanted_bare, bare);
-}
-
 static enum result deployment_observe(const struct plan *p, struct observed *o, struct error *e)
 {
 	const struct canary *c = p->canary;
@@ -106,9 +92,9 @@ static enum result deployment_observe(const struct plan *p, struct observed *o, 
 	if (r != RC_OK)
 		return error_set(e, r, "%s", why.text);
 	o->target.requested_by = author(p, target);
-	o->source_same_template = same_template(p, target, source, &l);
+	o->source_same_template = template_same(p, target, source, &l);
 	services_observe(p, target, &l, o);
-	return RC_OK;
+	return configs_observe(p, target, o, e);
 }
 
 static void deployment_wants(const struct plan *p,
@@ -120,6 +106,7 @@ static void deployment_wants(const struct plan *p,
 	want(owner, KIND_SERVICE, c->ns, c->service.name);
 	want(owner, KIND_SERVICE, c->ns, arena_printf(p->arena, "%s-primary", c->service.name));
 	want(owner, KIND_SERVICE, c->ns, arena_printf(p->arena, "%s-canary", c->service.name));
+	configs_want(p, want, owner);
 }
 
 /* ---- the primary ---- */
@@ -134,7 +121,7 @@ static bool kept_by_prefix(const struct plan *p, const char *key)
 	return false;
 }
 
-static bool copy_by_prefix(const struct plan *p, const cJSON *from, cJSON *to)
+bool metadata_copy_by_prefix(const struct plan *p, const cJSON *from, cJSON *to)
 {
 	const cJSON *m;
 	cJSON_ArrayForEach (m, from) {
@@ -151,20 +138,33 @@ static bool put_copy(cJSON *to, const char *path, const cJSON *from)
 	return !v || json_put(to, path, cJSON_Duplicate(v, true));
 }
 
-/* spec parts and labels that creation and promotion write alike (4.2, 4.6); the template gets a new flagger-id, so that
- * pods roll. */
+/* Pods roll because of a new flagger-id. It is made from what they run - template and configuration - in the shape of
+ * the original's (a version 4 UUID): a promotion of something else always rolls them, also one that was cut off after
+ * the copies had been written, and one that is repeated never does. */
+static bool put_id(const struct plan *p, const cJSON *target, cJSON *template_)
+{
+	struct pairs configs;
+	bool tracked = p->options->track_configs;
+	if (tracked && configs_sums(p, target, &configs, NULL) != RC_OK)
+		return false;
+	const char *digest = revision_digest(template_, p->arena);
+	const char *hex = revision_identity(digest, tracked ? &configs : NULL, p->arena);
+	if (text_empty(digest) || strlen(hex) != 32)
+		return false;
+	const char *id =
+		arena_printf(p->arena, "%.8s-%.4s-4%.3s-a%.3s-%.12s", hex, hex + 8, hex + 13, hex + 17, hex + 20);
+	return id && json_put_text(template_, "metadata.annotations.flagger-id", id);
+}
+
+/* spec parts and labels that creation and promotion write alike (4.2, 4.6). */
 static bool put_common(const struct plan *p, const cJSON *target, const struct selector_label *l, cJSON *to)
 {
 	static const char *const parts[] = { "spec.progressDeadlineSeconds", "spec.minReadySeconds",
 					     "spec.revisionHistoryLimit", "spec.strategy" };
-	char id[37];
-	cJSON *t = template_for_primary(p, target, l);
-	bool ok = t && crypto_uuid(id, NULL) == RC_OK && json_put_text(t, "metadata.annotations.flagger-id", id);
-	if (!ok) {
-		cJSON_Delete(t);
+	CLEANUP(json_delete_p) cJSON *t = template_for_primary(p, target, l);
+	if (!t || !put_id(p, target, t))
 		return false;
-	}
-	ok = json_put(to, "spec.template", t);
+	bool ok = json_put(to, "spec.template", TAKE(t));
 	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
 		ok = ok && put_copy(to, parts[i], target);
 	cJSON *labels = cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(to, "metadata"), "labels");
@@ -172,7 +172,7 @@ static bool put_common(const struct plan *p, const cJSON *target, const struct s
 		ok = json_put(to, "metadata.labels", cJSON_CreateObject());
 		labels = cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(to, "metadata"), "labels");
 	}
-	ok = ok && copy_by_prefix(p, json_at(target, "metadata.labels"), labels);
+	ok = ok && metadata_copy_by_prefix(p, json_at(target, "metadata.labels"), labels);
 	cJSON_DeleteItemFromObjectCaseSensitive(labels, l->key);
 	return ok && cJSON_AddStringToObject(labels, l->key, l->primary);
 }
@@ -199,6 +199,9 @@ static enum result ensure_source(struct plan *p, const cJSON *target, const stru
 	if (!text_empty(c->source.name))
 		return error_set(e, RC_INVALID, "deployment %s.%s (spec.sourceRef) does not exist", c->source_name,
 				 c->ns);
+	enum result rc = configs_copy(p, target, e);
+	if (rc != RC_OK)
+		return error_in(e, rc, "createPrimaryDeployment failed");
 	int wanted = replicas > 0 ? replicas : (int)json_int(target, "spec.replicas", 1);
 	CLEANUP(json_delete_p) cJSON *d = cJSON_CreateObject();
 	CLEANUP(json_delete_p) cJSON *metadata = plan_metadata(p, c->source_name);
@@ -214,28 +217,13 @@ static enum result ensure_source(struct plan *p, const cJSON *target, const stru
 	return ok ? RC_OK : error_set(e, RC_EXHAUSTED, "no memory for the primary");
 }
 
-/* Pods roll because of a new flagger-id; what the source has already needs none, so that a promotion can be repeated.
- */
-static bool keep_id_of_same(const cJSON *source, cJSON *wanted)
-{
-	static const char id_path[] = "metadata.annotations.flagger-id";
-	const cJSON *is = json_at(source, "spec.template");
-	cJSON *t = cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(wanted, "spec"), "template");
-	const char *id = json_text(is, id_path, NULL);
-	CLEANUP(json_delete_p) cJSON *a = template_bare(is);
-	CLEANUP(json_delete_p) cJSON *b = template_bare(t);
-	if (!a || !b)
-		return false;
-	return !id || !json_equal(a, b) || json_put_text(t, id_path, id);
-}
-
 /* Of the primary's own labels and annotations: those of the target that are let through, and no others (4.6). The
  * deployment controller's revision is its own business. */
 static bool put_kept_metadata(const struct plan *p, const cJSON *target, const cJSON *source, cJSON *was, cJSON *wanted)
 {
 	static const char controllers[] = "deployment.kubernetes.io/revision";
 	CLEANUP(json_delete_p) cJSON *annotations = cJSON_CreateObject();
-	bool ok = annotations && copy_by_prefix(p, json_at(target, "metadata.annotations"), annotations) &&
+	bool ok = annotations && metadata_copy_by_prefix(p, json_at(target, "metadata.annotations"), annotations) &&
 		  put_copy(was, "metadata.labels", source) && put_copy(was, "metadata.annotations", source) &&
 		  json_put_text(wanted, "metadata.labels." MANAGED_BY_PATH, "rollcall") &&
 		  json_put(wanted, "metadata.annotations", TAKE(annotations));
@@ -261,6 +249,11 @@ static enum result promote(struct plan *p, const cJSON *target, const struct sel
 	    (f->expect_digest && !text_eq(revision_digest(now, p->arena), f->expect_digest)))
 		return error_set(e, RC_CONFLICT, "deployment %s.%s changed while it was being promoted", c->target.name,
 				 c->ns);
+	enum result rc = configs_expect(p, target, f->expect_configs, e);
+	if (rc == RC_OK)
+		rc = configs_copy(p, target, e);
+	if (rc != RC_OK)
+		return rc;
 	CLEANUP(json_delete_p) cJSON *was = cJSON_CreateObject();
 	CLEANUP(json_delete_p) cJSON *wanted = cJSON_CreateObject();
 	bool oom = !was || !wanted;
@@ -271,8 +264,7 @@ static enum result promote(struct plan *p, const cJSON *target, const struct sel
 	for (size_t i = 0; i < sizeof parts / sizeof *parts && !oom; i++)
 		oom = !put_copy(was, parts[i], source);
 	if (ours && !oom)
-		oom = !put_common(p, target, l, wanted) || !keep_id_of_same(source, wanted) ||
-		      !put_kept_metadata(p, target, source, was, wanted);
+		oom = !put_common(p, target, l, wanted) || !put_kept_metadata(p, target, source, was, wanted);
 	else if (!oom)
 		oom = !put_copy(wanted, "spec.template", target);
 	/* Replicas follow the target, but never to nothing (E23); the extension scales its source itself. */
@@ -350,6 +342,9 @@ static enum result revert_template(struct plan *p, const cJSON *target, const st
 	CLEANUP(json_delete_p) cJSON *source = plan_tree(p, KIND_DEPLOYMENT, c->ns, c->source_name);
 	if (!source)
 		return error_set(e, RC_NOT_FOUND, "deployment %s.%s get query error: not found", c->source_name, c->ns);
+	enum result rc = configs_known(p, source, e);
+	if (rc != RC_OK)
+		return rc;
 	bool oom = false;
 	CLEANUP(json_delete_p) cJSON *was = cJSON_CreateObject();
 	CLEANUP(json_delete_p) cJSON *wanted = cJSON_CreateObject();

@@ -16,13 +16,19 @@ MUST_CHECK enum result selector_label_find(const struct plan *p, const cJSON *ta
 					   struct error *e);
 
 /* ---- template.c: the pod template of the primary, from the target's and back ---- */
-/* The target's template as the primary carries it, without a flagger-id. NULL: no memory. */
+/* The target's template as the primary carries it, with the names of copies (configs.h), without a flagger-id. NULL: no
+ * memory. */
 cJSON *template_for_primary(const struct plan *p, const cJSON *target, const struct selector_label *l);
 /* The other way round. */
 cJSON *template_for_target(const struct plan *p, const cJSON *source, const struct selector_label *l);
 /* The template without the parts that we add and without nulls, for comparison. NULL: no memory. */
 cJSON *template_bare(const cJSON *template_);
+/* Equal but for what we rewrite: then nothing is new, whoever computed the stored hash (E21). */
+bool template_same(const struct plan *p, const cJSON *target, const cJSON *source, const struct selector_label *l);
 const char *template_images(const cJSON *template_, struct arena *a);
+
+/* ---- deployment.c: labels or annotations of the user's that our copies carry (4.1, "Prefix filter") ---- */
+bool metadata_copy_by_prefix(const struct plan *p, const cJSON *from, cJSON *to);
 
 /* ---- services.c (flagger-controller.md 5) ---- */
 void services_observe(const struct plan *p, const cJSON *target, const struct selector_label *l, struct observed *o);

@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "controller/targets/configs.h"
 #include "controller/targets/deployment.h"
 
 static const char *finalizer_of(const struct canary *c)
@@ -66,13 +67,17 @@ bool giveback_leftovers(const struct plan *p)
 		if (is && plan_is_ours(p, is))
 			return true;
 	}
-	return false;
+	return configs_leftover(p);
 }
 
 static enum result delete_ours(struct plan *p, struct error *e)
 {
 	struct owned_name names[4];
 	size_t n = owned_names(p, names);
+	/* First, because the primary's template says what they are called. */
+	enum result rc = configs_delete_ours(p, e);
+	if (rc != RC_OK)
+		return rc;
 	for (size_t i = 0; i < n; i++) {
 		CLEANUP(json_delete_p) cJSON *is = plan_tree(p, names[i].kind, p->canary->ns, names[i].name);
 		if (!is || !plan_is_ours(p, is))

@@ -3,6 +3,7 @@
 #include "base/crypto.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "controller/targets/configs.h"
 #include "controller/targets/deployment.h"
 
 #define FLAGGER_ID "flagger-id"
@@ -125,12 +126,14 @@ static cJSON *rewritten(const struct plan *p, const cJSON *workload, const struc
 
 cJSON *template_for_primary(const struct plan *p, const cJSON *target, const struct selector_label *l)
 {
-	return rewritten(p, target, l, true);
+	CLEANUP(json_delete_p) cJSON *t = rewritten(p, target, l, true);
+	return t && configs_to_copies(p, t) ? TAKE(t) : NULL;
 }
 
 cJSON *template_for_target(const struct plan *p, const cJSON *source, const struct selector_label *l)
 {
-	return rewritten(p, source, l, false);
+	CLEANUP(json_delete_p) cJSON *t = rewritten(p, source, l, false);
+	return t && configs_to_originals(p, t) ? TAKE(t) : NULL;
 }
 
 /* null and absent are the same to the API, and its versions differ in which one they write (creationTimestamp). */
@@ -156,6 +159,22 @@ cJSON *template_bare(const cJSON *template_)
 	if (annotations && !annotations->child)
 		json_remove(t, "metadata.annotations");
 	return t;
+}
+
+/* Names of configs are compared as the target has them: whether the primary uses copies may have changed since. */
+bool template_same(const struct plan *p, const cJSON *target, const cJSON *source, const struct selector_label *l)
+{
+	if (!source)
+		return false;
+	CLEANUP(json_delete_p)
+	cJSON *wanted = text_empty(p->canary->source.name) ? rewritten(p, target, l, true)
+							   : cJSON_Duplicate(json_at(target, "spec.template"), true);
+	CLEANUP(json_delete_p) cJSON *is = cJSON_Duplicate(json_at(source, "spec.template"), true);
+	if (!wanted || !is || !configs_to_originals(p, is))
+		return false;
+	CLEANUP(json_delete_p) cJSON *wanted_bare = template_bare(wanted);
+	CLEANUP(json_delete_p) cJSON *bare = template_bare(is);
+	return wanted_bare && bare && json_equal(wanted_bare, bare);
 }
 
 const char *template_images(const cJSON *template_, struct arena *a)
