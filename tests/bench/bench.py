@@ -1,4 +1,4 @@
-"""Figures, not verdicts: python3 tests/bench/bench.py [idle] [press] [gates] [read] ...
+"""Figures, not verdicts: python3 tests/bench/bench.py [idle] [step] [press] [gates] [read] ...
 
 Everything runs on 127.0.0.1 against a real API server with a release build (ROLLCALL_BUILD, default build/release).
 Prints one line a figure; RESULTS.md keeps them with the command that made them."""
@@ -109,6 +109,29 @@ def bench_press(presses=200):
         f"p50 {statistics.median(took):.1f} ms, p99 {took[int(len(took) * 0.99) - 1]:.1f} ms")
 
 
+def bench_step():
+    """API requests of rollcall for a step, from the API server's own audit log: between two weights of a release."""
+    for name, body, first, last, steps in (("plain", objects.canary(stepWeight=10, interval="2s"), 20, 80, 6),
+                                           ("extension", objects.extension(interval="2s"), 25, 75, 2)):
+        scene = story.Scene("bench-step")
+        try:
+            scene.kube.empty_namespace("default", timeout=600)
+            objects.application(scene.kube, 4)
+            scene.start()
+            rig.wait_for(lambda: story.share(scene.web_port, "blue", 50) == 100, 60, "blue answers")
+            scene.kube.create(body)
+            scene.wait_phase("Initialized", timeout=90, name="podinfo")
+            scene.kube.set_image("podinfo", "podinfod", f"{IMAGE}:green")
+            rig.wait_for(lambda: scene.status("podinfo").get("canaryWeight") == first, 90, f"weight {first}", interval=0.01)
+            mark = scene.plane.audit.mark()
+            rig.wait_for(lambda: scene.status("podinfo").get("canaryWeight") == last, 90, f"weight {last}", interval=0.01)
+            counted = {k: n for k, n in scene.plane.audit.count(mark).items() if k[0] not in ("watch", "list")}
+            total = sum(counted.values())
+            say(f"step, {name}: API requests for {steps} steps", f"{counted}: {total / steps:.1f} a step")
+        finally:
+            scene.close()
+
+
 def newest_question(scene, tag):
     for card in reversed(scene.slack.messages(CHANNEL)):
         for reply in reversed(scene.slack.replies(card)):
@@ -160,7 +183,7 @@ def bench_read(count=10000):
 
 
 def main():
-    wanted = sys.argv[1:] or ["idle", "press", "gates", "read"]
+    wanted = sys.argv[1:] or ["idle", "step", "press", "gates", "read"]
     for name in wanted:
         globals()[f"bench_{name}"]()
 
