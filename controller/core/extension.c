@@ -5,6 +5,7 @@
 #include "controller/core/revisions.h"
 #include "controller/core/runs.h"
 #include "controller/core/sides.h"
+#include "controller/core/traffic.h"
 
 int extension_maximum(const struct draft *t)
 {
@@ -223,16 +224,8 @@ static void say_advanced(struct draft *t, int weight)
 		t->d.status.iterations = 0;
 	}
 	own->weight = weight;
-	own->step++;
 	own->next_weight = 0;
-	own->gate = HOOK_ROLLOUT;
-	own->held = false;
-	own->changed_at = t->o->now;
-	t->d.status.weight = weight;
-	SAY(t, ADVANCED_WEIGHT, .ordinal = draft_text(t, "%d/%d", weight, own->step), .a = draft_number(t, weight));
-	draft_touch(t);
-	draft_moved(t, TRANSITION_ADVANCED);
-	draft_counted(t);
+	traffic_advanced(t, weight);
 }
 
 static bool pods_for(struct draft *t, const struct rung *r)

@@ -103,7 +103,7 @@ static void promotion(struct draft *t, void (*opened)(struct draft *t))
 
 /* ---- the next traffic ---- */
 
-static void advanced(struct draft *t, int weight)
+void traffic_advanced(struct draft *t, int weight)
 {
 	struct own_status *own = &t->d.status.own;
 	own->step++;
@@ -142,7 +142,7 @@ static void advance(struct draft *t, const struct rung *r)
 	if (t->c->analysis.mirror && !t->o->can_mirror && t->s->own.step == 0)
 		SAY(t, NO_MIRROR, .a = t->o->provider ? t->o->provider : t->c->provider);
 	if (draft_route(t, to))
-		advanced(t, to.canary);
+		traffic_advanced(t, to.canary);
 }
 
 static int weight_now(const struct draft *t)
