@@ -1,6 +1,7 @@
 """Without the extension's annotation: the template is copied to the primary, the canary goes back to zero. With Ingresses
 of both ages, and every type of webhook called at its moment."""
 
+import base64
 import json
 import sys
 import unittest
@@ -12,9 +13,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import objects  # noqa: E402
 import rig  # noqa: E402
 import story  # noqa: E402
+from kube import STRATEGIC_PATCH  # noqa: E402
 from story import IMAGE  # noqa: E402
 
 NAME = "podinfo"
+SECRET = "a-word-that-nobody-says"
 TYPES = ("confirm-rollout", "pre-rollout", "rollout", "confirm-traffic-increase", "confirm-promotion", "post-rollout",
          "rollback", "event")
 
@@ -167,6 +170,99 @@ class Plain(unittest.TestCase):
         self.scene.hooks.set("/confirm-traffic-increase", 200)
         self.scene.wait_phase("Succeeded", timeout=120, name=NAME)
         self.assertEqual(self.image_of("podinfo-primary"), f"{IMAGE}:yellow")
+
+    def configured(self, annotations=None):
+        """The application with a ConfigMap and a Secret in its environment, stepped by a Canary."""
+        self.kube.create({"apiVersion": "v1", "kind": "ConfigMap", "data": {"mood": "calm"},
+                          "metadata": {"name": "cfg", "namespace": "default", "annotations": annotations or {}}})
+        self.kube.create({"apiVersion": "v1", "kind": "Secret", "stringData": {"PASSWORD": SECRET},
+                          "metadata": {"name": "key", "namespace": "default"}})
+        objects.application(self.kube)
+        self.kube.patch("Deployment", "podinfo", {"spec": {"template": {"spec": {"containers": [{
+            "name": "podinfod", "env": [
+                {"name": "MOOD", "valueFrom": {"configMapKeyRef": {"name": "cfg", "key": "mood", "optional": True}}},
+                {"name": "PASSWORD", "valueFrom": {"secretKeyRef": {"name": "key", "key": "PASSWORD",
+                                                                    "optional": True}}}]}]}}}}, how=STRATEGIC_PATCH)
+        hooks = [self.hook("confirm-traffic-increase"), self.hook("confirm-promotion")]
+        self.scene.hooks.set("/confirm-traffic-increase", 200)
+        self.scene.hooks.set("/confirm-promotion", 403)
+        self.kube.create(objects.canary(webhooks=hooks))
+        self.scene.wait_phase("Initialized", timeout=90, name=NAME)
+
+    def environment_of(self, deployment):
+        (container,) = self.kube.get("Deployment", deployment)["spec"]["template"]["spec"]["containers"]
+        return [next(iter(entry["valueFrom"].values()))["name"] for entry in container["env"]]
+
+    def said_times(self, text):
+        return sum(e.get("count") or 1 for e in self.kube.events(NAME) if e["message"] == text)
+
+    def test_new_contents_of_a_config_are_a_release(self):
+        self.configured()
+        copy = self.kube.get("ConfigMap", "cfg-primary")
+        (owner,) = copy["metadata"]["ownerReferences"]
+        self.assertEqual((owner["kind"], owner["name"], owner["controller"]), ("Canary", NAME, True))
+        self.assertEqual(copy["data"], {"mood": "calm"})
+        self.assertEqual(self.kube.get("Secret", "key-primary")["data"], self.kube.get("Secret", "key")["data"])
+        self.assertEqual(self.environment_of("podinfo-primary"), ["cfg-primary", "key-primary"])
+        self.assertEqual(self.environment_of("podinfo"), ["cfg", "key"])
+        tracked = self.scene.status(NAME)["trackedConfigs"]
+        self.assertEqual(sorted(tracked), ["configmap/cfg", "secret/key"])
+        old = self.kube.get("Deployment", "podinfo-primary")["spec"]["template"]["metadata"]["annotations"]
+
+        self.kube.patch("ConfigMap", "cfg", {"data": {"mood": "wild"}})
+        self.scene.wait_phase("Progressing", timeout=60, name=NAME)
+        rig.wait_for(lambda: self.scene.weight() == 100, 90, lambda: f"weight 100\n{self.scene.trouble()}")
+        self.kube.patch("ConfigMap", "cfg", {"data": {"mood": "mild"}})
+        again = "New revision detected! Restarting analysis for podinfo.default"
+        rig.wait_for(lambda: self.said_times(again) == 1, 60, lambda: f"it starts again\n{self.scene.trouble()}")
+        rig.wait_for(lambda: self.scene.weight() == 100, 90, lambda: f"weight 100\n{self.scene.trouble()}")
+        self.assertEqual(self.kube.get("ConfigMap", "cfg-primary")["data"], {"mood": "calm"})
+        self.scene.hooks.set("/confirm-promotion", 200)
+        self.scene.wait_phase("Succeeded", timeout=120, name=NAME)
+        self.assertEqual(self.kube.get("ConfigMap", "cfg-primary")["data"], {"mood": "mild"})
+        new = self.kube.get("Deployment", "podinfo-primary")["spec"]["template"]["metadata"]["annotations"]
+        self.assertNotEqual(new["flagger-id"], old["flagger-id"])
+        self.assertNotEqual(self.scene.status(NAME)["trackedConfigs"], tracked)
+
+        rig.wait_for(lambda: self.scene.replicas("podinfo") == 0, 30, "the canary is at zero")
+        self.kube.patch("Secret", "key", {"stringData": {"PASSWORD": SECRET + "-new"}})
+        self.scene.wait_phase("Progressing", timeout=60, name=NAME)
+        self.scene.wait_phase("Succeeded", timeout=120, name=NAME)
+        self.assertEqual(self.kube.get("Secret", "key-primary")["data"], self.kube.get("Secret", "key")["data"])
+        heard = self.scene.serve.output() + json.dumps(self.kube.events(NAME))
+        self.assertNotIn(SECRET, heard)
+        self.assertNotIn(base64.b64encode(SECRET.encode()).decode(), heard)
+
+    def test_a_config_that_is_opted_out_is_nobodys_release(self):
+        self.configured({"flagger.app/config-tracking": "disabled"})
+        self.assertIsNone(self.kube.find("ConfigMap", "cfg-primary"))
+        self.assertEqual(self.environment_of("podinfo-primary"), ["cfg", "key-primary"])
+        self.assertEqual(list(self.scene.status(NAME)["trackedConfigs"]), ["secret/key"])
+        self.kube.patch("ConfigMap", "cfg", {"data": {"mood": "wild"}})
+        # What comes after it in the same watch has been acted on, so that the change has been seen.
+        self.kube.patch("ConfigMap", "cfg", {"metadata": {"annotations": {"flagger.app/config-tracking": None}}})
+        self.scene.wait_phase("Progressing", timeout=60, name=NAME)
+        started = "New revision detected! Scaling up podinfo.default"
+        rig.wait_for(lambda: self.said_times(started) == 1, 30, "one release, for being tracked now")
+        self.scene.hooks.set("/confirm-promotion", 200)
+        self.scene.wait_phase("Succeeded", timeout=120, name=NAME)
+        self.assertEqual(self.said_times("New revision detected! Restarting analysis for podinfo.default"), 0)
+        self.assertEqual(self.kube.get("ConfigMap", "cfg-primary")["data"], {"mood": "wild"})
+        self.assertEqual(self.environment_of("podinfo-primary"), ["cfg-primary", "key-primary"])
+
+    def test_a_missing_config_holds_the_start_and_is_told(self):
+        objects.application(self.kube)
+        self.kube.patch("Deployment", "podinfo", {"spec": {"template": {"spec": {"containers": [{
+            "name": "podinfod", "envFrom": [{"configMapRef": {"name": "later"}}]}]}}}}, how=STRATEGIC_PATCH)
+        self.kube.create(objects.canary())
+        why = "GetTargetConfigs failed: configmap later.default get query error: not found"
+        rig.wait_for(lambda: any(why in text for text in self.scene.said(NAME)), 30, "an Event says what is missing")
+        self.assertIsNone(self.kube.find("Deployment", "podinfo-primary"))
+        self.kube.create({"apiVersion": "v1", "kind": "ConfigMap", "data": {},
+                          "metadata": {"name": "later", "namespace": "default"}})
+        primary = rig.wait_for(lambda: self.kube.find("Deployment", "podinfo-primary"), 60, "the primary is made")
+        (container,) = primary["spec"]["template"]["spec"]["containers"]
+        self.assertEqual(container["envFrom"], [{"configMapRef": {"name": "later-primary"}}])
 
     def test_bad_canaries_are_told_and_others_go_on(self):
         self.running(objects.canary())
