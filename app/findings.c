@@ -75,6 +75,9 @@ void findings_print(const struct findings *f, const char *file, FILE *out)
 		fputs(file, out);
 		if (n->line)
 			fprintf(out, ":%u:%u", n->line, n->column);
-		fprintf(out, ": %s%s%s%s\n", n->warning ? "warning: " : "", n->field, *n->field ? ": " : "", n->text);
+		/* those of manifests name their field themselves */
+		bool named = !*n->field || text_starts(n->text, n->field);
+		fprintf(out, ": %s%s%s%s\n", n->warning ? "warning: " : "", named ? "" : n->field, named ? "" : ": ",
+			n->text);
 	}
 }

@@ -133,6 +133,16 @@ class Cli(unittest.TestCase):
         self.assertRegex(out, r"broken\.yaml:\d+:\d+: ")
         self.assertIn("nowhere.yaml: No such file or directory\n", out)
 
+    def test_check_names_a_field_once(self):
+        file = self.folder / "field.yaml"
+        file.write_text("apiVersion: flagger.app/v1beta1\nkind: Canary\nmetadata: {name: shop}\n"
+                        "spec: {provider: ngnix, targetRef: {apiVersion: apps/v1, kind: Deployment, name: shop}}\n")
+        code, out, err = self.run_cli("check", file)
+        self.assertEqual(code, 1)
+        line = next(line for line in (out + err).splitlines() if "ngnix" in line)
+        self.assertEqual(line.count("spec.provider"), 1, line)
+        self.assertIn('did you mean "nginx"', line)
+
     def test_check_reads_standard_input(self):
         code, out, _ = self.run_cli("check", "-", stdin="log: {level: loud}\n")
         self.assertEqual((code, out), (FAILED, '-:1:14: log.level: "loud" is not one of error, warn, info, debug\n'))
