@@ -135,7 +135,7 @@ static bool same_pairs(const struct pairs *a, const struct pairs *b)
 
 enum result configs_expect(const struct plan *p, const cJSON *target, const struct pairs *wanted, struct error *e)
 {
-	struct pairs now;
+	struct pairs now = { 0 };
 	if (!wanted)
 		return RC_OK;
 	enum result rc = configs_sums(p, target, &now, e);
