@@ -73,6 +73,7 @@ class Decide(unittest.TestCase):
         message = next(m for m in self.scene.dingtalk.messages("releases") if m.links and m.links[0].target == link)
         self.assertEqual({answer.status for answer in self.scene.dingtalk.preview(message)}, {200})
         browser = Browser()
+        self.scene.wait_phase("Waiting", timeout=20, name=NAME)
         page = browser.open(link)
         self.assertEqual(page.status, 200)
         self.assertIn("green", page.text)
