@@ -163,7 +163,7 @@ static void embedded_each(const struct cluster *c, enum kind kind, const char *n
 
 /* ---- writing ---- */
 
-static uint64_t embedded_write(struct cluster *c, const struct write *w, cluster_done *done, void *owner)
+uint64_t embedded_write_as(struct cluster *c, const char *who, const struct write *w, cluster_done *done, void *owner)
 {
 	static const enum mutation_verb verbs[] = { MUTATE_CREATE, MUTATE_PATCH, MUTATE_DELETE };
 	const struct lane_write lw = {
@@ -172,10 +172,15 @@ static uint64_t embedded_write(struct cluster *c, const struct write *w, cluster
 		.ns = w->ns,
 		.name = w->name,
 		.subresource = w->subresource,
-		.manager = "rollcall",
+		.manager = who,
 		.body = w->body,
 	};
 	return lanes_write(&embedded_of(c)->lanes, &lw, done, owner);
+}
+
+static uint64_t embedded_write(struct cluster *c, const struct write *w, cluster_done *done, void *owner)
+{
+	return embedded_write_as(c, "rollcall", w, done, owner);
 }
 
 static uint64_t embedded_record(struct cluster *c, const struct cluster_event *ev, cluster_done *done, void *owner)
@@ -188,7 +193,7 @@ static void embedded_cancel(struct cluster *c, uint64_t call)
 	calls_cancel(&embedded_of(c)->calls, call);
 }
 
-uint64_t embedded_apply(struct cluster *c, const cJSON *manifest, cluster_done *done, void *owner)
+uint64_t embedded_apply_as(struct cluster *c, const char *who, const cJSON *manifest, cluster_done *done, void *owner)
 {
 	struct embedded *m = embedded_of(c);
 	struct error why;
@@ -206,10 +211,15 @@ uint64_t embedded_apply(struct cluster *c, const cJSON *manifest, cluster_done *
 		.kind = kind,
 		.ns = json_text(manifest, "metadata.namespace", "default"),
 		.name = name,
-		.manager = "rollcall-apply",
+		.manager = who,
 		.tree = manifest,
 	};
 	return lanes_write(&m->lanes, &w, done, owner);
+}
+
+uint64_t embedded_apply(struct cluster *c, const cJSON *manifest, cluster_done *done, void *owner)
+{
+	return embedded_apply_as(c, "rollcall-apply", manifest, done, owner);
 }
 
 void embedded_events(struct cluster *c, const char *ns, const char *name, store_rows *done, void *owner)

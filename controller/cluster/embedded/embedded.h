@@ -27,6 +27,10 @@ MUST_CHECK enum result embedded_view(struct cluster *c, struct cluster **ret, st
  * cluster_write: RC_INVALID says what this platform supports. Answers a call id for cluster_cancel. */
 uint64_t embedded_apply(struct cluster *c, const cJSON *manifest, cluster_done *done, void *owner);
 
+/* The same, and cluster_write, for somebody: who ("token:lin") counts as the author of a pod template that changes. */
+uint64_t embedded_apply_as(struct cluster *c, const char *who, const cJSON *manifest, cluster_done *done, void *owner);
+uint64_t embedded_write_as(struct cluster *c, const char *who, const struct write *w, cluster_done *done, void *owner);
+
 /* The Events recorded about an object (name NULL: about all of ns; ns NULL too: about everything), oldest first, as a
  * JSON array of {"seq", "ns", "kind", "name", "type", "reason", "message", "count", "first_ms", "last_ms"}; at most the
  * 200 newest. */

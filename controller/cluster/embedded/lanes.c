@@ -21,8 +21,7 @@ struct op {
 	uint64_t call;
 	enum mutation_verb verb;
 	enum kind kind;
-	char *ns, *name, *subresource; /* owned */
-	const char *manager;
+	char *ns, *name, *subresource, *manager; /* owned */
 	cJSON *body;
 	enum result r;
 	struct error why;
@@ -56,6 +55,7 @@ static void op_free(struct op *op)
 	free(op->ns);
 	free(op->name);
 	free(op->subresource);
+	free(op->manager);
 	free(op);
 }
 
@@ -274,8 +274,9 @@ static enum result op_read(struct op *op, const struct lane_write *w, struct err
 	op->ns = strdup(w->ns);
 	op->name = strdup(w->name);
 	op->subresource = strdup(w->subresource ? w->subresource : "");
+	op->manager = strdup(w->manager ? w->manager : "");
 	op->body = w->tree ? cJSON_Duplicate(w->tree, true) : NULL;
-	if (!op->ns || !op->name || !op->subresource || (w->tree && !op->body))
+	if (!op->ns || !op->name || !op->subresource || !op->manager || (w->tree && !op->body))
 		return error_set(e, RC_EXHAUSTED, "no memory for a write");
 	if (w->body && !w->tree)
 		r = json_parse(w->body, strlen(w->body), &op->body, e);
@@ -318,7 +319,6 @@ uint64_t lanes_write(struct lanes *l, const struct lane_write *w, cluster_done *
 		return call;
 	op->verb = w->verb;
 	op->kind = w->kind;
-	op->manager = w->manager;
 	op->r = op_read(op, w, &op->why);
 	op->lane = op->r == RC_OK ? lane_get(l, op) : NULL;
 	if (op->r == RC_OK && !op->lane)
