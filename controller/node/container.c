@@ -7,13 +7,14 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "controller/node/images.h"
+#include "controller/node/orphans.h"
 
 enum {
 	BACKOFF_MIN_MS = 1000,
 	BACKOFF_MAX_MS = 30 * 1000,
 	STEADY_MS = 60 * 1000, /* whoever has run for so long is not in a crash loop */
 	PROBE_SOON_MS = 100,   /* no delay asked for: give it the time to open its port */
-	ENV_OURS = 3,
+	ENV_OURS = 4,
 	COMMAND_BYTES_MAX = 8 * 1024 * 1024,
 	PATH_BYTES = 4096
 };
@@ -80,13 +81,15 @@ static size_t count(const char *const *words)
 	return n;
 }
 
-/* What comes first wins for most programs, and uv_spawn takes PATH from it: the pod's own, the image's, then ours. */
+/* What comes first wins for most programs, and uv_spawn takes PATH from it: the pod's own, the image's, then ours;
+ * before all of them, by which the next run finds it. */
 static const char *const *container_env(const struct container *c, struct arena *a, const char *const *image_env)
 {
 	size_t n = 0;
 	const char **env = arena_alloc(a, c->spec->env_len + count(image_env) + ENV_OURS + 1, sizeof *env);
 	if (!env)
 		return NULL;
+	env[n++] = arena_printf(a, ORPHAN_MARK "%s/%s/%s", c->d->site->name, c->d->pod->uid, c->spec->name);
 	for (size_t i = 0; i < c->spec->env_len; i++)
 		env[n++] = arena_printf(a, "%s=%s", c->spec->env[i].name, env_value_of(c, &c->spec->env[i]));
 	for (; image_env && *image_env; image_env++)

@@ -265,6 +265,16 @@ static void record_without_pod(void *owner, const char *uid)
 		orphans_end(n->orphans, uid);
 }
 
+/* The same name of a node may be another cluster's, but not the same uid. */
+static bool is_known_pod(void *owner, const char *uid)
+{
+	const struct seen_pods *all = owner;
+	for (size_t i = 0; i < all->len; i++)
+		if (text_eq(all->list[i]->uid, uid))
+			return true;
+	return false;
+}
+
 /* All pods, afresh. */
 static void node_sync(void *owner)
 {
@@ -275,6 +285,8 @@ static void node_sync(void *owner)
 		return;
 	n->walk++;
 	cluster_each(n->o.cluster, KIND_POD, NULL, collect, &all);
+	if (n->walk == 1)
+		orphans_sweep(n->orphans, n->o.name, is_known_pod, &all);
 	for (size_t i = 0; i < all.len; i++)
 		node_look_at(n, all.list[i]);
 	free(all.list);
