@@ -18,27 +18,29 @@ static const struct option {
 	const char *name;
 	char letter;
 	bool common;       /* of every verb */
+	bool word;         /* its values are words of the verb */
 	const char *value; /* NULL: a switch */
 	size_t offset;
 	const char *variable, *help;
 } options[] = {
 #define AT(field) offsetof(struct cli, field)
-	{ "namespace", 'n', false, "NS", AT(ns), NULL, "namespace of the rollout" },
-	{ "all-namespaces", 'A', false, NULL, AT(all), NULL, "of every namespace" },
-	{ "output", 'o', false, "FORMAT", AT(output), NULL, "json, wide or name" },
-	{ "reason", 'm', false, "TEXT", AT(reason), NULL, "why; goes on record" },
-	{ "revision", 0, false, "REV", AT(revision), NULL, "only if the rollout is still at this revision" },
-	{ "request", 0, false, "ID", AT(request), NULL, "the very request for approval that is meant" },
-	{ "override", 0, false, NULL, AT(override), NULL, "go past gates that are closed; a right of its own" },
-	{ "scope", 0, false, "SCOPE", AT(scope), NULL, "read, decide or admin" },
-	{ "expires", 0, false, "TIME", AT(expires), NULL, "how long it is good, such as 12h or 30d" },
-	{ "limit", 0, false, "N", AT(limit), NULL, "at most so many, the newest" },
-	{ "server", 's', true, "URL", AT(server), "ROLLCALL_SERVER", "the service (http://127.0.0.1:8484)" },
-	{ "token", 0, true, "TOKEN", AT(token), "ROLLCALL_TOKEN", "who asks (DATA_DIR/cli.token)" },
-	{ "ca", 0, true, "FILE", AT(ca), "ROLLCALL_CA", "authorities that the service's certificate is of" },
-	{ "config", 'c', true, "FILE", AT(config), "ROLLCALL_CONFIG", "the configuration" },
-	{ "data-dir", 0, true, "DIR", AT(data_dir), NULL, "where the service keeps its data" },
-	{ "help", 'h', true, NULL, AT(help), NULL, "this" },
+	{ "namespace", 'n', false, false, "NS", AT(ns), NULL, "namespace of the rollout" },
+	{ "all-namespaces", 'A', false, false, NULL, AT(all), NULL, "of every namespace" },
+	{ "output", 'o', false, false, "FORMAT", AT(output), NULL, "json, wide or name" },
+	{ "reason", 'm', false, false, "TEXT", AT(reason), NULL, "why; goes on record" },
+	{ "revision", 0, false, false, "REV", AT(revision), NULL, "only if the rollout is still at this revision" },
+	{ "request", 0, false, false, "ID", AT(request), NULL, "the very request for approval that is meant" },
+	{ "override", 0, false, false, NULL, AT(override), NULL, "go past gates that are closed; a right of its own" },
+	{ "scope", 0, false, false, "SCOPE", AT(scope), NULL, "read, decide or admin" },
+	{ "expires", 0, false, false, "TIME", AT(expires), NULL, "how long it is good, such as 12h or 30d" },
+	{ "limit", 0, false, false, "N", AT(limit), NULL, "at most so many, the newest" },
+	{ "filename", 'f', false, true, "FILE", 0, NULL, "the manifest; \"-\" is standard input" },
+	{ "server", 's', true, false, "URL", AT(server), "ROLLCALL_SERVER", "the service (http://127.0.0.1:8484)" },
+	{ "token", 0, true, false, "TOKEN", AT(token), "ROLLCALL_TOKEN", "who asks (DATA_DIR/cli.token)" },
+	{ "ca", 0, true, false, "FILE", AT(ca), "ROLLCALL_CA", "authorities that the service's certificate is of" },
+	{ "config", 'c', true, false, "FILE", AT(config), "ROLLCALL_CONFIG", "the configuration" },
+	{ "data-dir", 0, true, false, "DIR", AT(data_dir), NULL, "where the service keeps its data" },
+	{ "help", 'h', true, false, NULL, AT(help), NULL, "this" },
 #undef AT
 };
 enum { OPTION_COUNT = sizeof options / sizeof *options, NAMES_MAX = 64 };
@@ -244,7 +246,10 @@ static enum exit_code take_option(struct parse *p)
 		value = p->argv[p->at++];
 	if (!value)
 		return cli_usage(p->c, "--%s wants %s", o->name, o->value);
-	*(const char **)field = value;
+	if (o->word)
+		p->c->words[p->c->word_count++] = value;
+	else
+		*(const char **)field = value;
 	return EXIT_DONE;
 }
 

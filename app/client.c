@@ -16,7 +16,7 @@ enum { TIMEOUT_MS = 30000, PATH_MAX_BYTES = 4096 };
 struct call {
 	const struct cli *cli;
 	struct loop *loop;
-	const char *server;
+	const char *server, *type;
 	enum exit_code code;
 	cJSON *answer;
 };
@@ -85,7 +85,7 @@ static enum exit_code ask_service(struct call *call, struct http_client *http, c
 {
 	const struct cli *c = call->cli;
 	CLEANUP(free_p) char *token = find_token(c);
-	char url[PATH_MAX_BYTES], authorization[1024];
+	char url[PATH_MAX_BYTES], authorization[1024], type[128];
 	size_t len = strlen(call->server);
 	while (len && call->server[len - 1] == '/')
 		len--;
@@ -93,7 +93,8 @@ static enum exit_code ask_service(struct call *call, struct http_client *http, c
 	int m = snprintf(authorization, sizeof authorization, "Authorization: Bearer %s", token ? token : "");
 	if (n < 0 || (size_t)n >= sizeof url || m < 0 || (size_t)m >= sizeof authorization)
 		return cli_fail(c, EXIT_FAILED, "the address or the token is too long");
-	const char *headers[] = { "Content-Type: application/json", token ? authorization : NULL, NULL };
+	(void)snprintf(type, sizeof type, "Content-Type: %s", call->type);
+	const char *headers[] = { type, token ? authorization : NULL, NULL };
 	struct http_tls tls = { .ca_pem = ca_pem };
 	struct http_request q = { .method = method,
 				  .url = url,
@@ -112,11 +113,17 @@ static enum exit_code ask_service(struct call *call, struct http_client *http, c
 
 enum exit_code client_call(const struct cli *c, const char *method, const char *path, const char *body, cJSON **ret)
 {
+	return client_send(c, method, path, "application/json", body, ret);
+}
+
+enum exit_code client_send(const struct cli *c, const char *method, const char *path, const char *type,
+			   const char *body, cJSON **ret)
+{
 	struct error e;
 	CLEANUP(free_p) char *ca = NULL;
 	size_t len = 0;
 	struct http_client *http = NULL;
-	struct call call = { .cli = c, .server = c->server ? c->server : "http://127.0.0.1:8484" };
+	struct call call = { .cli = c, .server = c->server ? c->server : "http://127.0.0.1:8484", .type = type };
 	process_prepare();
 	if (c->ca && file_load(c->ca, &ca, &len, &e) != RC_OK)
 		return cli_fail_result(c, &e);

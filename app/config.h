@@ -59,6 +59,7 @@ struct config {
 		int level, format;
 	} log;
 	struct {
+		bool embedded;
 		const char *kubeconfig, *context, *ns, *name;
 		struct {
 			bool enabled;
@@ -87,7 +88,7 @@ struct config {
 		bool open;
 		const char *const *allow_cidrs;
 	} gates;
-	struct { /* for `rollcall node` */
+	struct { /* for `rollcall node`, and cluster.embedded */
 		const char *name, *addresses;
 		const struct node_image *images; /* ends with a NULL pattern */
 		struct {

@@ -42,6 +42,8 @@ static const struct config_key election_keys[] = {
 	{ 0 }
 };
 static const struct config_key cluster_keys[] = {
+	{ "embedded", CONFIG_BOOL, IN(cluster.embedded), "false",
+	  .help = "No Kubernetes: objects live in data_dir, pods are processes of this machine, as `node` says. `rollcall apply` puts manifests in." },
 	{ "kubeconfig", CONFIG_TEXT, IN(cluster.kubeconfig), .example = "/etc/rollcall/kubeconfig",
 	  .help = "Without it: $KUBECONFIG, then the pod's own credentials, then ~/.kube/config." },
 	{ "context", CONFIG_TEXT, IN(cluster.context), .example = "prod", .help = "Without it: the file's current context." },
@@ -204,7 +206,7 @@ const struct config_key config_keys[] = {
 	{ "data_dir", CONFIG_TEXT, IN(data_dir), "./rollcall-data",
 	  .help = "The database (approvals, audit, outbox, tokens) and the local command line's token. Made at first start, for the owner alone." },
 	{ "log", CONFIG_SECTION, .keys = log_keys, .help = "On standard error." },
-	{ "cluster", CONFIG_SECTION, .keys = cluster_keys, .help = "The Kubernetes cluster whose Canaries are stepped." },
+	{ "cluster", CONFIG_SECTION, .keys = cluster_keys, .help = "The cluster whose Canaries are stepped." },
 	{ "controller", CONFIG_SECTION, .keys = controller_keys, .help = "What Flagger has as flags." },
 	{ "users", CONFIG_MAP, IN(users_written), .example = "lin.wei", .keys = user_keys, .entry_bytes = sizeof(struct config_user),
 	  .help = "People, so that one person is one person on every platform. Changes on SIGHUP." },
@@ -222,7 +224,8 @@ const struct config_key config_keys[] = {
 	  .help = "Of cards, by channel: en or zh. \"default\" is for all that are not named, and en without it. Changes on SIGHUP." },
 	{ "gates", CONFIG_SECTION, .keys = gate_keys, .help = "Who may ask the gates that a stock Flagger polls, beside API tokens." },
 	{ "node", CONFIG_SECTION, .keys = node_keys,
-	  .help = "For `rollcall node`, which runs pods as processes of this machine: no container runtime. It reads data_dir, log and cluster too." },
+	  .help = "For cluster.embedded, and for `rollcall node`: pods as processes of this machine, no container runtime. "
+		  "`rollcall node` reads data_dir, log and cluster too." },
 	{ 0 }
 };
 /* clang-format on */

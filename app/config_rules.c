@@ -476,6 +476,22 @@ static void rules_node(struct config_reader *r, struct config *c)
 			       why.text);
 }
 
+static void rules_cluster(struct config_reader *r, const struct config *c)
+{
+	const struct {
+		const char *key;
+		bool given;
+	} others[] = { { "kubeconfig", c->cluster.kubeconfig },
+		       { "context", c->cluster.context },
+		       { "namespace", c->cluster.ns },
+		       { "leader_election", c->cluster.election.enabled } };
+	for (size_t i = 0; c->cluster.embedded && i < sizeof others / sizeof *others; i++)
+		if (others[i].given)
+			config_finding(r, place(r, "cluster", others[i].key, NULL), true,
+				       path_to(r, "cluster.%s", others[i].key),
+				       "is for Kubernetes, and cluster.embedded is true: leave one of the two out");
+}
+
 void config_rules(struct config_reader *r, struct config *c)
 {
 	rules_listen(r, c);
@@ -489,5 +505,6 @@ void config_rules(struct config_reader *r, struct config *c)
 	rules_robots(r, c);
 	make_robots(c);
 	rules_gates(r, c);
+	rules_cluster(r, c);
 	rules_node(r, c);
 }

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "bot/channels/slack/slack.h"
+#include "controller/cluster/embedded/embedded.h"
 #include "controller/cluster/kube/kube.h"
 
 enum { SYNC_FIRST_MS = 20, SYNC_LAST_MS = 1000, LEASE_MS = 15000, RENEW_MS = 10000, RETRY_MS = 2000 };
@@ -20,7 +21,8 @@ enum { SYNC_FIRST_MS = 20, SYNC_LAST_MS = 1000, LEASE_MS = 15000, RENEW_MS = 100
 
 static enum result all_migrations(struct store_migration **ret, struct error *e)
 {
-	const struct store_migration *const lists[] = { approvals_migrations, outbox_migrations, tokens_migrations };
+	const struct store_migration *const lists[] = { approvals_migrations, outbox_migrations, tokens_migrations,
+							embedded_migrations };
 	size_t n = 0, rooms = sizeof lists / sizeof *lists;
 	for (size_t i = 0; i < rooms; i++)
 		for (const struct store_migration *m = lists[i]; m->room; m++)
@@ -83,7 +85,8 @@ static enum result build_cluster(struct house *h, struct error *e)
 				  .ns = c->cluster.ns,
 				  .name = c->cluster.name,
 				  .metrics = h->metrics };
-	enum result r = kube_create(h->loop, h->http, &o, &h->cluster, e);
+	enum result r = c->cluster.embedded ? embedded_create(h->loop, h->store, c->cluster.name, &h->cluster, e)
+					    : kube_create(h->loop, h->http, &o, &h->cluster, e);
 	return r == RC_OK ? RC_OK : error_in(e, r, "cluster");
 }
 
@@ -239,6 +242,19 @@ static enum result build_api(struct house *h, struct error *e)
 	return rest_create(&o, &h->api, e);
 }
 
+static enum result build_objects(struct house *h, struct error *e)
+{
+	struct objects_options o = { .loop = h->loop,
+				     .store = h->store,
+				     .rest = h->api,
+				     .cluster = h->cluster,
+				     .embedded = h->config->cluster.embedded };
+	enum result r = objects_create(&o, &h->objects, e);
+	if (r == RC_OK && o.embedded)
+		r = machine_create(h->config, h->loop, h->http, h->cluster, &h->machine, e);
+	return r;
+}
+
 static void add_process_metrics(struct house *h)
 {
 	metric_set(metrics_add(h->metrics, METRIC_GAUGE, "rollcall_build_info", "Version that runs.", "version", NULL),
@@ -276,7 +292,9 @@ enum result house_build(struct house *h, const char *file, struct config *config
 		r = build_engine(h, e);
 	if (r == RC_OK)
 		r = build_bot(h, e);
-	return r == RC_OK ? build_api(h, e) : r;
+	if (r == RC_OK)
+		r = build_api(h, e);
+	return r == RC_OK ? build_objects(h, e) : r;
 }
 
 /* ---- opening ---- */
@@ -308,20 +326,19 @@ static enum result listen_on(struct house *h, const struct config_address *at, c
 
 static enum result open_servers(struct house *h, struct error *e)
 {
-	const struct http_route *mine = rest_routes(h->api);
-	size_t n = count_routes(mine), total = n;
+	const struct http_route *lists[HOUSE_CHANNELS_MAX + 2] = { rest_routes(h->api), objects_routes(h->objects) };
+	size_t n = 2, total = 0;
 	for (struct channel *const *c = h->channels; *c; c++)
-		total += count_routes(channel_routes(*c));
+		lists[n++] = channel_routes(*c);
+	for (size_t i = 0; i < n; i++)
+		total += count_routes(lists[i]);
 	CLEANUP(free_p) struct http_route *all = calloc(total + 1, sizeof *all);
 	if (!all)
 		return error_set(e, RC_EXHAUSTED, "no memory for the routes");
-	memcpy(all, mine, n * sizeof *all);
-	for (struct channel *const *c = h->channels; *c; c++) {
-		size_t more = count_routes(channel_routes(*c));
-		if (more)
-			memcpy(all + n, channel_routes(*c), more * sizeof *all);
-		n += more;
-	}
+	struct http_route *to = all;
+	for (size_t i = 0; i < n; i++)
+		for (const struct http_route *r = lists[i]; r && r->path; r++)
+			*to++ = *r;
 	enum result r = listen_on(h, &h->config->listen.address, all, true, &h->server, e);
 	if (r == RC_OK)
 		r = listen_on(h, &h->config->listen.admin, rest_admin_routes(h->api), false, &h->admin, e);
@@ -405,6 +422,9 @@ enum result house_open(struct house *h, struct error *e)
 		return r;
 	house_record(h, "start", "ok", "");
 	engine_start(h->engine);
+	objects_start(h->objects);
+	if (h->machine)
+		machine_start(h->machine);
 	h->sync_wait_ms = SYNC_FIRST_MS;
 	timer_start(h->loop, &h->sync, h->sync_wait_ms, look_for_sync, h);
 	log_info("serving", "address=%s port=%d admin_port=%d cluster=%s version=%s", h->config->listen.address.host,

@@ -3,6 +3,8 @@
  * loses no decision. */
 #include "app/config.h"
 #include "app/directory.h"
+#include "app/machine.h"
+#include "app/objects.h"
 #include "base/cleanup.h"
 #include "base/http_client.h"
 #include "base/http_server.h"
@@ -37,6 +39,8 @@ struct house {
 	struct bot *bot;
 	struct bot *ears; /* the bot, from when it may answer on */
 	struct rest *api;
+	struct objects *objects;
+	struct machine *machine; /* NULL: pods are run by others */
 	struct http_server *server, *admin;
 
 	struct controller_options controller;
@@ -56,7 +60,7 @@ MUST_CHECK enum result house_build(struct house *h, const char *file, struct con
 /* Begins to listen, to watch and to step. */
 MUST_CHECK enum result house_open(struct house *h, struct error *e);
 /* Stops accepting, lets what is under way finish, gives the lease back, flushes the store, and stops the loop; at most
- * 10 s. */
+ * 10 s, and as long as pods of this machine need to end. */
 void house_stop(struct house *h);
 void house_finish(struct house *h); /* after the loop has stopped */
 /* Reads the configuration again: all or nothing. */

@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "controller/cluster/kube/kube.h"
 
-enum { GRACE_MS = 4000, DEADLINE_MS = 9500, DECISIONS_MS = 3000, LOOK_MS = 10 };
+enum { GRACE_MS = 4000, DEADLINE_MS = 9500, PODS_MS = 30000, DECISIONS_MS = 3000, LOOK_MS = 10 };
 
 static void took_too_long(void *owner)
 {
@@ -39,6 +39,20 @@ static void lease_released(void *owner)
 		all_stored(h);
 }
 
+/* Nothing may be written once the store closes, and the loops of an embedded cluster write on their own. */
+static void pods_ended(void *owner)
+{
+	struct house *h = owner;
+	h->machine = NULL;
+	timer_start(h->loop, &h->deadline, DEADLINE_MS, took_too_long, h);
+	if (h->config->cluster.embedded)
+		cluster_destroy(TAKE(h->cluster));
+	if (h->cluster)
+		kube_release_lease(h->cluster, lease_released, h);
+	else
+		lease_released(h);
+}
+
 static void take_down(struct house *h)
 {
 	h->ears = NULL;
@@ -48,10 +62,13 @@ static void take_down(struct house *h)
 	bot_destroy(h->bot);
 	if (h->outbox)
 		outbox_stop(h->outbox);
-	if (h->cluster)
-		kube_release_lease(h->cluster, lease_released, h);
-	else
-		lease_released(h);
+	objects_destroy(h->objects);
+	if (!h->machine) {
+		pods_ended(h);
+		return;
+	}
+	timer_start(h->loop, &h->deadline, DEADLINE_MS + PODS_MS, took_too_long, h);
+	machine_stop(h->machine, pods_ended, h);
 }
 
 /* A press that a platform has been thanked for may still be on its way to the record. */

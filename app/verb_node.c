@@ -10,13 +10,12 @@
 #include "app/cli.h"
 #include "app/config.h"
 #include "app/file.h"
+#include "app/hands.h"
 #include "app/process.h"
 #include "base/http_client.h"
 #include "base/log.h"
 #include "base/loop.h"
-#include "base/text.h"
 #include "controller/cluster/kube/kube.h"
-#include "controller/node/node.h"
 
 struct hands {
 	struct config *config; /* owned, as all below */
@@ -26,38 +25,6 @@ struct hands {
 	struct node *node;
 	uv_signal_t term, interrupt;
 };
-
-static size_t count_images(const struct node_image *list)
-{
-	size_t n = 0;
-	while (list && list[n].pattern)
-		n++;
-	return n;
-}
-
-static enum result build_node(struct hands *h, struct error *e)
-{
-	const struct config *c = h->config;
-	struct node_options o = {
-		.loop = h->loop,
-		.cluster = h->cluster,
-		.http = h->http,
-		.name = c->node.name,
-		.data_dir = c->data_dir,
-		.images = c->node.images,
-		.images_len = count_images(c->node.images),
-		.addresses = c->node.addresses,
-		.nginx = { .enabled = c->node.nginx.listen != NULL,
-			   .binary = c->node.nginx.binary,
-			   .listen = c->node.nginx.listen,
-			   .ingress_class = c->node.nginx.ingress_class,
-			   .annotations = c->controller.ingress_annotations_prefix,
-			   .workers = (unsigned)c->node.nginx.workers,
-			   .close_client_connections = c->node.nginx.close_client_connections },
-	};
-	enum result r = folder_make_private(c->data_dir, e);
-	return r == RC_OK ? node_create(&o, &h->node, e) : error_in(e, r, "data_dir");
-}
 
 static enum result build(struct hands *h, struct error *e)
 {
@@ -71,13 +38,9 @@ static enum result build(struct hands *h, struct error *e)
 		r = http_client_create(h->loop, "rollcall-node/" ROLLCALL_VERSION, &h->http, e);
 	if (r == RC_OK)
 		r = kube_create(h->loop, h->http, &o, &h->cluster, e);
-	if (r == RC_OK)
-		r = build_node(h, e);
-	if (r != RC_OK)
-		return r;
-	h->cluster->changed = node_changed;
-	h->cluster->changed_owner = h->node;
-	return RC_OK;
+	if (r == RC_OK && (r = folder_make_private(c->data_dir, e)) != RC_OK)
+		r = error_in(e, r, "data_dir");
+	return r == RC_OK ? hands_create(c, c->data_dir, h->loop, h->http, h->cluster, &h->node, e) : r;
 }
 
 static void destroy(struct hands *h)
@@ -135,6 +98,8 @@ enum exit_code verb_node(struct cli *c)
 	enum exit_code code = cli_config(c, &h->config);
 	enum result r =
 		code == EXIT_DONE ? log_setup(config_log_level(h->config), config_log_format(h->config), &e) : RC_OK;
+	if (code == EXIT_DONE && r == RC_OK && h->config->cluster.embedded)
+		r = error_set(&e, RC_INVALID, "cluster.embedded: `rollcall serve` runs the node itself");
 	if (code == EXIT_DONE && r == RC_OK) {
 		process_prepare();
 		r = build(h, &e);

@@ -13,6 +13,13 @@ const struct verb verbs[] = {
 	{ "check", "FILE...", "Say everything that is wrong with configurations and manifests", 1, 1000, "", verb_check,
 	  "Each mistake is a line FILE:LINE:COLUMN: path: text on standard output; exit code 1 when there is one. \"-\" is\nstandard input." },
 	{ "config", "", "Print a configuration with every key, its default and what it means", 0, 0, "", verb_config, NULL },
+	{ "apply", "-f FILE...", "Put manifests into the cluster of cluster.embedded", 1, 1000, "namespace filename output", verb_apply,
+	  "YAML or JSON, several documents in a file; \"-\" is standard input. What an earlier manifest set and this one leaves out\n"
+	  "is removed, what others set stays. A mistake is a line FILE:LINE:COLUMN: text, and exit code 1." },
+	{ "get", "KIND [NAME]", "Objects of cluster.embedded: canaries, deployments, pods, services, ingresses, ...", 1, 2,
+	  "namespace all-namespaces output", verb_get, NULL },
+	{ "set-image", "DEPLOYMENT CONTAINER=IMAGE", "Release: another image for a container", 2, 100, "namespace", verb_set_image, NULL },
+	{ "delete", "KIND NAME", "Remove an object of cluster.embedded", 2, 2, "namespace", verb_delete, NULL },
 	{ "list", "", "Rollouts, those that wait or move first", 0, 0, "namespace all-namespaces output", verb_list, NULL },
 	{ "status", "NAME", "Where a rollout stands", 1, 1, TARGET " output", verb_status, NULL },
 	{ "approve", "NAME [REASON]", "Vote for what a rollout waits for", 1, 100, DECISION, verb_decide, NULL },

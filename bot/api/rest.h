@@ -30,4 +30,6 @@ void rest_destroy(struct rest *a);
 /* For the public port, and for the admin port; both end with a NULL path. */
 const struct http_route *rest_routes(struct rest *a);
 const struct http_route *rest_admin_routes(struct rest *a);
+/* For routes of others beside these: who asks. NULL: answered already (401, 403). */
+const struct token *rest_admit(struct rest *a, struct http_exchange *x, enum token_scope needs);
 DEFINE_CLEANUP(struct rest, rest_destroy)

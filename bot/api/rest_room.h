@@ -38,8 +38,6 @@ struct rest {
 };
 
 /* ---- api.c ---- */
-/* NULL: answered already (401, 403). */
-const struct token *rest_admit(struct rest *a, struct http_exchange *x, enum token_scope needs);
 struct person rest_person(const struct token *t);
 /* false: answered already (503): what is asked for is not known yet. */
 bool rest_is_synced(struct rest *a, struct http_exchange *x);

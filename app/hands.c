@@ -1,0 +1,37 @@
+#include "app/hands.h"
+
+static size_t count_images(const struct node_image *list)
+{
+	size_t n = 0;
+	while (list && list[n].pattern)
+		n++;
+	return n;
+}
+
+enum result hands_create(const struct config *c, const char *folder, struct loop *l, struct http_client *http,
+			 struct cluster *cluster, struct node **ret, struct error *e)
+{
+	struct node_options o = {
+		.loop = l,
+		.cluster = cluster,
+		.http = http,
+		.name = c->node.name,
+		.data_dir = folder,
+		.images = c->node.images,
+		.images_len = count_images(c->node.images),
+		.addresses = c->node.addresses,
+		.nginx = { .enabled = c->node.nginx.listen != NULL,
+			   .binary = c->node.nginx.binary,
+			   .listen = c->node.nginx.listen,
+			   .ingress_class = c->node.nginx.ingress_class,
+			   .annotations = c->controller.ingress_annotations_prefix,
+			   .workers = (unsigned)c->node.nginx.workers,
+			   .close_client_connections = c->node.nginx.close_client_connections },
+	};
+	enum result r = node_create(&o, ret, e);
+	if (r != RC_OK)
+		return error_in(e, r, "node");
+	cluster->changed = node_changed;
+	cluster->changed_owner = *ret;
+	return RC_OK;
+}

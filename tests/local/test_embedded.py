@@ -1,0 +1,448 @@
+"""One machine without Kubernetes: `rollcall serve` with cluster.embedded, the seed's manifests byte for byte, a real nginx,
+everything by the command line."""
+
+import copy
+import http.client
+import json
+import os
+import re
+import sys
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import rig  # noqa: E402
+import story  # noqa: E402
+from story import BUILD, IMAGE, SEED  # noqa: E402
+
+NAME = "podinfo-default"
+DONE, FAILED, USAGE, REFUSED, NOT_FOUND, UNREACHABLE = range(6)
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+GATES = {"metadata": {"annotations": {"rollcall.dev/gates": "confirm-rollout,confirm-promotion"}}}
+MANUAL = {"metadata": {"annotations": {"rollcall.dev/steps": "manual"}}}
+TABLE = {20: (1, 3), 40: (2, 2), 60: (3, 1), 80: (4, 1), 100: (4, 0)}
+
+
+class ApiError(rig.NotYet):
+    pass
+
+
+class Objects:
+    """What story.Scene asks of a cluster, answered by the service's own API."""
+
+    def __init__(self, scene):
+        self.scene = scene
+
+    def ask(self, method, path, body=None, token=None):
+        """(status, the answer)"""
+        connection = http.client.HTTPConnection("127.0.0.1", self.scene.port, timeout=20)
+        try:
+            connection.request(method, path, body, {"Authorization": f"Bearer {token or self.scene.admin_token()}"})
+            answer = connection.getresponse()
+            return answer.status, json.loads(answer.read())
+        finally:
+            connection.close()
+
+    def find(self, kind, name, **_):
+        status, answer = self.ask("GET", f"/api/v1/objects/{kind}/default/{name}")
+        if status not in (200, 404):
+            raise ApiError(f"{status} {answer}")
+        return answer if status == 200 else None
+
+    def get(self, kind, name):
+        found = self.find(kind, name)
+        if found is None:
+            raise ApiError(f"no {kind} {name}")
+        return found
+
+    def list(self, kind):
+        status, answer = self.ask("GET", f"/api/v1/objects/{kind}?ns=default")
+        if status != 200:
+            raise ApiError(f"{status} {answer}")
+        return answer["items"]
+
+    def patch(self, kind, name, change):
+        status, answer = self.ask("PATCH", f"/api/v1/objects/{kind}/default/{name}", json.dumps(change))
+        if status != 200:
+            raise ApiError(f"{status} {answer}")
+        return answer
+
+
+class Machine(story.Scene):
+    """A service with an embedded cluster, and nothing else."""
+
+    def __init__(self, name, number, extra=""):  # the other scene's fakes and control plane are not wanted
+        self.folder = rig.scratch_folder(name)
+        self.port, self.admin_port, self.web_port = rig.free_port(), rig.free_port(), rig.free_port()
+        self.kube, self.node, self.serve, self.starts = Objects(self), None, None, 0
+        self.network = f"127.{20 + (os.getpid() + number) % 200}"
+        self.config = self.folder / "config.yaml"
+        self.config.write_text(f"""
+listen: {{address: "127.0.0.1:{self.port}", admin: "127.0.0.1:{self.admin_port}"}}
+data_dir: {self.folder}/data
+log: {{level: debug, format: logfmt}}
+cluster: {{embedded: true, name: here}}
+controller: {{egress: {{private: true}}}}
+node:
+  addresses: {self.network}.0.0/16
+  images:
+    - image: "{IMAGE}:*"
+      command: ["{BUILD}/rollouts-demo", --address, "{{address}}", --port, "{{port}}", --color, "{{tag}}"]
+  nginx: {{listen: "127.0.0.1:{self.web_port}"}}
+{extra}
+""")
+
+    def admin_token(self):
+        return (self.folder / "data/cli.token").read_text().strip()
+
+    def token(self, name):
+        return self.admin_token()
+
+    def close(self):
+        if self.serve and not self.serve.alive():
+            self.start()  # what a killed one has left is its to end
+        if self.serve:
+            self.serve.stop(60)
+
+    def processes(self):
+        """The processes of pods and of nginx: those that listen in our network or at our port, by /proc."""
+        found = []
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                line = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            except OSError:
+                continue
+            if f"--address {self.network}." in line or f"{self.folder}/data/node" in line:
+                found.append((int(folder.name), line))
+        return found
+
+    def pods(self):
+        return sorted(pid for pid, line in self.processes() if "rollouts-demo" in line)
+
+
+def wanted(item):
+    """What a user asked for: an object without what the platform writes into it."""
+    item = copy.deepcopy(item)
+    item.pop("status", None)
+    for key in ("resourceVersion", "generation", "managedFields"):
+        item["metadata"].pop(key, None)
+    return item
+
+
+class Ordered(unittest.TestCase):
+    """The tests of a class are one story and run in the order of their numbers; what follows a failure is skipped."""
+
+    broken = None
+
+    def setUp(self):
+        if self.broken:
+            self.skipTest(f"allowed: the story broke off in {self.broken}")
+
+    def run(self, result=None):
+        before = getattr(result, "failed", len(result.failures) + len(result.errors))
+        super().run(result)
+        if getattr(result, "failed", len(result.failures) + len(result.errors)) > before:
+            type(self).broken = self._testMethodName
+
+    @classmethod
+    def begin(cls, name, number, extra=""):
+        for program in ("rollcall", "rollouts-demo"):
+            if not (BUILD / program).exists():
+                raise unittest.SkipTest(f"{BUILD / program} has not been built")
+        cls.scene = Machine(name, number, extra)
+        cls.addClassCleanup(cls.scene.close)
+        cls.kube = cls.scene.kube
+        cls.scene.start()
+
+    def serve_is(self, color):
+        rig.wait_for(lambda: story.share(self.scene.web_port, color, 100) == 100, 90,
+                     lambda: f"{color} answers through nginx\n{self.scene.trouble()}")
+
+    def approve(self):
+        self.scene.until_approved(NAME, "local")
+
+    def walk_to(self, weight, tolerance=5, requests=2000):
+        canary, source = TABLE[weight]
+        rig.wait_for(lambda: self.scene.weight() == weight, 90, lambda: f"weight {weight}\n{self.scene.trouble()}")
+        rig.wait_for(lambda: (self.scene.replicas("podinfo"), self.scene.replicas("podinfo-primary"))
+                     == (canary, source), 60, lambda: f"replicas {canary} and {source}\n{self.scene.trouble()}")
+        rig.wait_for(lambda: abs(story.share(self.scene.web_port, "green", requests) - weight) <= tolerance, 30,
+                     f"green answers {weight} percent")
+
+
+class Seed(Ordered):
+    """The manifests that users have, untouched."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.begin("seed", 0)
+
+    def test_1_apply(self):
+        code, out, err = self.scene.cli("apply", "-f", SEED / "podinfo.yaml", token=self.scene.admin_token())
+        self.assertEqual((out, err), ("deployment/podinfo created\nservice/my-podinfo-svc created\n"
+                                      "ingress/podinfo created\n", ""))
+        self.assertEqual(self.scene.cli("apply", "-f", SEED / "podinfo.yaml")[1],
+                         "deployment/podinfo unchanged\nservice/my-podinfo-svc unchanged\ningress/podinfo unchanged\n")
+        self.serve_is("blue")
+        type(self).applied = {kind: wanted(self.kube.get(kind, name)) for kind, name in
+                              (("Deployment", "podinfo"), ("Service", "my-podinfo-svc"), ("Ingress", "podinfo"))}
+        out = self.scene.cli("get", "deployments")[1]
+        self.assertRegex(out, r"NAMESPACE +NAME +READY +UP-TO-DATE +AVAILABLE +AGE\ndefault +podinfo +4/4 +4 +")
+        self.assertEqual(len(self.scene.cli("get", "pods", "-o", "name")[1].splitlines()), 4)
+        self.assertRegex(self.scene.cli("get", "pods", "-o", "wide")[1], rf"1/1 +Running +0 .*{self.scene.network}\.")
+
+    def test_2_initialized_without_a_lost_request(self):
+        load = story.Load(self.scene.web_port)
+        load.start()
+        self.assertEqual(self.scene.cli("apply", "-f", SEED / "podinfo-canary.yaml")[1],
+                         f"canary/{NAME} created\n")
+        self.kube.patch("Canary", NAME, GATES)
+        self.scene.wait_phase("Initialized", timeout=120)
+        self.assertEqual(load.stop().failures, [])
+        self.assertGreater(load.count, 100)
+        self.assertEqual(self.scene.replicas("podinfo-primary"), 4)
+        self.assertEqual(self.scene.replicas("podinfo"), 0)
+        self.assertEqual(self.scene.status()["conditions"][0]["message"], "Deployment initialization completed.")
+
+    def test_3_nothing_moves_without_a_word(self):
+        self.assertEqual(self.scene.cli("set-image", "podinfo", f"podinfod={IMAGE}:green")[1],
+                         "deployment/podinfo image set\n")
+        self.scene.wait_phase("Waiting", timeout=30)
+        self.assertEqual(self.scene.replicas("podinfo"), 0)
+        _, status, _ = self.scene.cli("status", NAME)
+        self.assertRegex(status, r"asked by +token:local")
+
+    def test_4_weights_replicas_and_shares(self):
+        load = story.Load(self.scene.web_port)
+        load.start()
+        self.kube.patch("Canary", NAME, MANUAL)
+        self.approve()
+        self.scene.wait_phase("Progressing", timeout=30)
+        for weight in TABLE:
+            with self.subTest(weight=weight):
+                self.approve()
+                self.walk_to(weight)
+        self.scene.wait_phase("WaitingPromotion", timeout=60)
+        self.approve()
+        self.scene.wait_phase("Succeeded", timeout=120)
+        rig.wait_for(lambda: (self.scene.replicas("podinfo"), self.scene.replicas("podinfo-primary")) == (4, 0), 60,
+                     "the target is the whole")
+        self.serve_is("green")
+        self.assertEqual(load.stop().failures, [])
+
+    def test_5_complete_gives_everything_back(self):
+        load = story.Load(self.scene.web_port)
+        load.start()
+        self.scene.cli("complete", NAME)
+        rig.wait_for(lambda: self.kube.find("Canary", NAME) is None, 120,
+                     lambda: f"the Canary is gone\n{self.scene.trouble()}")
+        rig.wait_for(lambda: self.kube.find("Deployment", "podinfo-primary") is None, 30, "the primary is gone")
+        self.serve_is("green")
+        self.assertEqual(load.stop().failures, [])
+        green = copy.deepcopy(self.applied)
+        green["Deployment"]["spec"]["template"]["spec"]["containers"][0]["image"] = f"{IMAGE}:green"
+        for kind, name in (("Deployment", "podinfo"), ("Service", "my-podinfo-svc"), ("Ingress", "podinfo")):
+            self.assertEqual(wanted(self.kube.get(kind, name)), green[kind], kind)
+        self.assertEqual([len(self.kube.list(kind)) for kind in ("Deployment", "Service", "Ingress", "Canary")],
+                         [1, 1, 1, 0])
+
+    def test_6_the_record_names_who_put_what(self):
+        rows = json.loads(self.scene.cli("history", "--limit", "500", "-o", "json")[1])
+        told = [(r["actor"], r["action"], r["object"], r["outcome"]) for r in rows]
+        for row in (("token:local", "object.apply", "here/default/podinfo", "created"),
+                    ("token:local", "object.apply", "here/default/podinfo", "unchanged"),
+                    ("token:local", "object.patch", f"here/default/{NAME}", "ok"),
+                    ("token:local", "object.image", "here/default/podinfo", "ok")):
+            self.assertIn(row, told)
+
+    def test_7_an_orderly_end_ends_the_pods(self):
+        self.assertEqual(len(self.scene.pods()), 4)
+        self.assertEqual(self.scene.serve.stop(60), 0)
+        self.assertEqual(self.scene.processes(), [])
+        code, out, _ = self.scene.cli("audit", "verify", "--data-dir", self.scene.folder / "data")
+        self.assertRegex(out, r"\d+ rows, whole")
+        self.scene.start()
+        self.serve_is("green")
+        self.scene.assert_healthy()
+
+
+def quick(text):
+    """The seed's objects with faster probes and steps."""
+    for pattern, value in ((r"minReadySeconds: \d+", "minReadySeconds: 0"), (r"interval: \w+", "interval: 1s"),
+                           (r"initialDelaySeconds: \d+", "initialDelaySeconds: 0"),
+                           (r"periodSeconds: \d+", "periodSeconds: 1"),
+                           (r"terminationGracePeriodSeconds: \d+", "terminationGracePeriodSeconds: 5")):
+        text = re.sub(pattern, value, text)
+    return text
+
+
+class Killed(Ordered):
+    """kill -9 of the service in the middle of a rollout."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.begin("killed", 1)
+
+    def test_1_initialized(self):
+        all_in_one = self.scene.folder / "all.yaml"
+        all_in_one.write_text(quick((SEED / "podinfo.yaml").read_text() + "\n---\n"
+                                    + (SEED / "podinfo-canary.yaml").read_text()))
+        self.assertEqual(len(self.scene.cli("apply", "-f", all_in_one)[1].splitlines()), 4)
+        self.scene.wait_phase("Initialized", timeout=60)
+        self.serve_is("blue")
+
+    def test_2_it_goes_on_where_it_was(self):
+        load = story.Load(self.scene.web_port)
+        load.start()
+        self.kube.patch("Canary", NAME, MANUAL)
+        self.scene.cli("set-image", "podinfo", f"podinfod={IMAGE}:green")
+        for weight in TABLE:
+            with self.subTest(weight=weight):
+                self.approve()
+                if weight in (40, 80):  # the decision is on disk; how far the step has come is chance
+                    before = set(self.scene.pods())
+                    self.scene.serve.kill9()
+                    self.assertLessEqual(before, set(self.scene.pods()), "pods and nginx outlive the service")
+                    self.scene.start()
+                self.walk_to(weight, requests=1000)
+        self.scene.wait_phase("Succeeded", timeout=60)
+        self.serve_is("green")
+        self.assertEqual(load.stop().failures, [])
+        self.scene.assert_healthy()
+
+    def test_3_after_a_crash_the_same_processes_serve(self):
+        rig.wait_for(lambda: len(self.scene.pods()) == 4, 30, lambda: f"four pods are left: {self.scene.processes()}\n"
+                     f"{self.scene.cli('get', 'pods', '-o', 'wide')[1]}")
+        pods = self.scene.pods()
+        load = story.Load(self.scene.web_port)
+        load.start()
+        self.scene.serve.kill9()
+        self.assertEqual(self.scene.pods(), pods)
+        self.scene.start()
+        self.serve_is("green")
+        self.assertEqual(self.scene.pods(), pods)
+        self.assertEqual(load.stop().failures, [])
+
+
+class Door(Ordered):
+    """What comes in that is wrong, and who may."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.begin("door", 2)
+
+    def write(self, name, text):
+        file = self.scene.folder / name
+        file.write_text(text)
+        return file
+
+    def apply(self, *words, **more):
+        return self.scene.cli("apply", *words, check=False, **more)
+
+    def test_mistakes_have_a_place(self):
+        seed = (SEED / "podinfo.yaml").read_text()
+        broken = self.write("broken.yaml", "a: [1\n")
+        code, out, err = self.apply("-f", broken)
+        self.assertEqual((code, out), (FAILED, ""))
+        self.assertRegex(err, rf"^{re.escape(str(broken))}:\d+:\d+: ")
+
+        canary = (SEED / "podinfo-canary.yaml").read_text().replace("stepWeight:", "stepWieght:").replace(
+            "threshold: 5", "threshold: -5")
+        line = 1 + canary[:canary.index("stepWieght")].count("\n")
+        file = self.write("canary.yaml", canary)
+        code, out, err = self.apply("-f", file)
+        self.assertEqual((code, out), (FAILED, ""))
+        self.assertRegex(err, rf"canary\.yaml:{line}:\d+: spec\.analysis.*stepWieght.*")
+        self.assertRegex(err, r"canary\.yaml:\d+:\d+: spec\.analysis\.threshold: ")
+        self.assertIsNone(self.kube.find("Canary", NAME))
+
+        bad = seed.replace("clusterIP: 172.24.8.231", "type: ExternalName\n  clusterIP: 172.24.8.231").replace(
+            "type: ClusterIP", "externalName: x")
+        file = self.write("service.yaml", bad)
+        code, out, err = self.apply("-f", file)
+        self.assertEqual(code, FAILED)
+        self.assertIn("deployment/podinfo created\n", out)  # one after the other, as kubectl does
+        self.assertRegex(err, r"service\.yaml:\d+:\d+: service/my-podinfo-svc: spec\.")
+        self.assertEqual(int(re.search(r":(\d+):\d+: service", err)[1]),
+                         1 + bad[:bad.index("type: ExternalName")].count("\n"))
+
+        for text, said in (("apiVersion: v1\nkind: Potato\nmetadata: {name: x}\n", "Potato"),
+                           ("apiVersion: v1\nkind: Service\nmetadata: {}\nspec: {}\n", "metadata.name: missing"),
+                           ("- 1\n", "not a manifest"), ("hello\n", "not a manifest")):
+            code, out, err = self.apply("-f", self.write("one.yaml", text))
+            self.assertEqual((code, out), (FAILED, ""))
+            self.assertRegex(err, rf"one\.yaml:\d+:\d+: .*{re.escape(said)}")
+        self.assertIn("there is no manifest in it", self.apply("-f", self.write("none.yaml", "# nothing\n"))[2])
+        self.assertIn("nowhere.yaml: No such file", self.apply("-f", "nowhere.yaml")[2])
+
+    def test_apply_merges_three_ways(self):
+        def config(data, **labels):
+            return json.dumps({"apiVersion": "v1", "kind": "ConfigMap",
+                               "metadata": {"name": "cfg", "labels": labels}, "data": data})
+        file = self.write("cfg.json", config({"a": "1", "b": "2"}, x="y"))
+        self.assertEqual(self.apply("-f", file)[1], "configmap/cfg created\n")
+        self.kube.patch("ConfigMap", "cfg", {"data": {"theirs": "3"}})
+        self.write("cfg.json", config({"a": "1"}))
+        self.assertEqual(self.apply("-f", file)[1], "configmap/cfg configured\n")
+        found = self.kube.get("ConfigMap", "cfg")
+        self.assertEqual(found["data"], {"a": "1", "theirs": "3"})
+        self.assertNotIn("x", found["metadata"].get("labels") or {})
+        self.assertEqual(self.apply("-f", file)[1], "configmap/cfg unchanged\n")
+        self.assertEqual(self.scene.cli("delete", "cm", "cfg")[1], "cm/cfg deleted\n")
+        self.assertEqual(self.scene.cli("get", "cm", "cfg", check=False)[0], NOT_FOUND)
+        self.assertEqual(self.apply("-f", file, "-n", "shop")[1], "configmap/cfg created\n")
+        self.assertIn("shop", self.scene.cli("get", "configmaps", "-n", "shop")[1])
+
+    def test_who_may(self):
+        admin = self.scene.admin_token()
+        decider = self.scene.cli("token", "create", "lin", "--scope", "decide", token=admin)[1].strip().splitlines()[-1]
+        file = self.write("secret.yaml", "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData: {k: hush}\n")
+        code, _, err = self.apply("-f", file, token=decider)
+        self.assertEqual(code, REFUSED)
+        self.assertIn('token "lin" has the scope decide, and this needs admin', err)
+        for method, path in (("PATCH", "/api/v1/objects/cm/default/x"), ("DELETE", "/api/v1/objects/cm/default/x"),
+                             ("POST", "/api/v1/objects/deploy/default/x/image"), ("POST", "/api/v1/apply")):
+            self.assertEqual(self.kube.ask(method, path, "{}" if method != "DELETE" else None, token=decider)[0], 403)
+            self.assertEqual(self.kube.ask(method, path, "{}" if method != "DELETE" else None, token="x")[0], 401)
+        self.assertEqual(self.apply("-f", file)[1], "secret/s created\n")
+        for words in (("get", "secrets"), ("get", "secret", "s")):
+            code, out, err = self.scene.cli(*words, check=False)
+            self.assertEqual((code, out), (REFUSED, ""))
+            self.assertIn("secrets are not shown", err)
+
+    def test_words(self):
+        for words, code, said in ((("get", "deploymnts"), NOT_FOUND, 'there is no kind "deploymnts"; did you mean "deployments"?'),
+                                  (("get", "pods", "x"), NOT_FOUND, "there is no Pod default/x"),
+                                  (("delete", "pod", "x"), NOT_FOUND, "there is no Pod default/x"),
+                                  (("set-image", "x", "a=b"), NOT_FOUND, "there is no Deployment default/x"),
+                                  (("set-image", "x", "a"), USAGE, '"a" is not CONTAINER=IMAGE'),
+                                  (("get", "pods", "-A", "-n", "x"), USAGE, "exclude each other"),
+                                  (("apply",), USAGE, "something is missing")):
+            with self.subTest(words):
+                got, out, err = self.scene.cli(*words, check=False)
+                self.assertEqual((got, out), (code, ""))
+                self.assertIn(said, err)
+        self.assertEqual(self.scene.cli("get", "hpa", "-A")[2], "nothing found\n")
+
+    def test_configuration(self):
+        text = self.scene.config.read_text().replace("name: here", "name: here, kubeconfig: x, leader_election: {enabled: true}")
+        code, out, _ = self.scene.cli("check", self.write("both.yaml", text), check=False)
+        self.assertEqual(code, FAILED)
+        for key in ("kubeconfig", "leader_election"):
+            self.assertRegex(out, rf"both\.yaml:\d+:\d+: cluster\.{key}: is for Kubernetes, and cluster\.embedded is true")
+        code, _, err = self.scene.cli("node", "--config", self.scene.config, check=False)
+        self.assertEqual(code, FAILED)
+        self.assertIn("`rollcall serve` runs the node itself", err)
+
+    def test_z_a_second_service_leaves_the_first_alone(self):
+        code, _, err = self.scene.cli("serve", "--config", self.scene.config, check=False)
+        self.assertEqual(code, FAILED)
+        self.assertIn(str(self.scene.serve.pid), err)
+        self.assertEqual(self.scene.cli("get", "pods", "-A", check=False)[0], DONE)
+        self.scene.assert_healthy()
+
+
+if __name__ == "__main__":
+    unittest.main()
