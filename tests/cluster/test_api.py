@@ -168,7 +168,9 @@ class Api(unittest.TestCase):
                  ("GET", "/api/v1/tokens"), ("GET", "/api/v1/version"), ("POST", "/api/v1/tokens"),
                  ("POST", "/api/v1/rollouts/a/b/promote"), ("POST", "/api/v1/outbox/1/retry"),
                  ("DELETE", "/api/v1/tokens/lin"), ("POST", "/gate/check"), ("POST", "/gate/open"),
-                 ("POST", "/gate/close"), ("POST", "/rollback/check"), ("POST", "/rollback/open")]
+                 ("POST", "/gate/close"), ("POST", "/rollback/check"), ("POST", "/rollback/open"),
+                 ("POST", "/api/v1/apply"), ("GET", "/api/v1/objects/pods"), ("GET", "/api/v1/objects/pods/a/b"),
+                 ("DELETE", "/api/v1/objects/pods/a/b"), ("POST", "/api/v1/objects/deployments/a/b/image")]
         for method, path in doors:
             for token in (None, "rct_" + "x" * 43, "", "Bearer"):
                 with self.subTest(f"{method} {path} {token}"):
@@ -186,6 +188,14 @@ class Api(unittest.TestCase):
             body = {} if method == "POST" else None
             status, answer = self.service.ask(method, path, body, token=self.lin)
             self.assertEqual((status, answer["error"]), (403, 'token "lin" has the scope decide, and this needs admin'))
+
+    def test_objects_are_the_business_of_kubectl(self):
+        for words in (("apply", "-f", story.SEED / "podinfo.yaml"), ("get", "pods"), ("set-image", "a", "b=c"),
+                      ("delete", "pod", "x")):
+            with self.subTest(words):
+                self.assertEqual(self.service.cli(*words), (FAILED, "", f"rollcall {words[0]}: this service works on a "
+                                                            "Kubernetes cluster (use kubectl)\n"))
+        self.assertIsNone(self.kube.find("Deployment", "podinfo"))
 
     def test_a_revoked_token_opens_nothing(self):
         token = self.service.token("brief", "read")

@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import re
+import subprocess
 import sys
 import unittest
 from pathlib import Path
@@ -324,6 +325,23 @@ class Killed(Ordered):
         self.serve_is("green")
         self.assertEqual(self.scene.pods(), pods)
         self.assertEqual(load.stop().failures, [])
+
+    def test_4_a_process_that_was_not_written_down_is_ended(self):
+        pod, spared = self.kube.list("Pod")[:2]
+        lost = int(pod["status"]["containerStatuses"][0]["containerID"].rsplit("/", 1)[-1])
+        self.assertIn(lost, self.scene.pods())
+        mark = f"ROLLCALL_CONTAINER=rollcall/{spared['metadata']['uid']}/podinfod"
+        other = f"ROLLCALL_CONTAINER=rollcall/{'0' * 8}-0000-4000-8000-{'0' * 12}/podinfod"
+        helpers = [subprocess.Popen(["sleep", "120"], env={"ROLLCALL_CONTAINER": value.split("=", 1)[1]},
+                                    start_new_session=True) for value in (mark, other)]
+        self.addCleanup(lambda: [(helper.kill(), helper.wait()) for helper in helpers])
+        self.scene.serve.kill9()
+        (self.scene.folder / f"data/node/pods/{pod['metadata']['uid']}.json").unlink()
+        self.scene.start()
+        rig.wait_for(lambda: lost not in self.scene.pods() and len(self.scene.pods()) == 4, 30,
+                     lambda: f"another one runs in the place of {lost}\n{self.scene.trouble()}")
+        self.assertEqual([helper.poll() for helper in helpers], [None, None], "one of a pod that is well, one of others")
+        self.serve_is("green")
 
 
 class Door(Ordered):
