@@ -85,8 +85,9 @@ static enum result build_cluster(struct house *h, struct error *e)
 				  .ns = c->cluster.ns,
 				  .name = c->cluster.name,
 				  .metrics = h->metrics };
-	enum result r = c->cluster.embedded ? embedded_create(h->loop, h->store, c->cluster.name, &h->cluster, e)
-					    : kube_create(h->loop, h->http, &o, &h->cluster, e);
+	h->embedded = c->cluster.embedded;
+	enum result r = h->embedded ? embedded_create(h->loop, h->store, c->cluster.name, &h->cluster, e)
+				    : kube_create(h->loop, h->http, &o, &h->cluster, e);
 	return r == RC_OK ? RC_OK : error_in(e, r, "cluster");
 }
 
@@ -244,11 +245,9 @@ static enum result build_api(struct house *h, struct error *e)
 
 static enum result build_objects(struct house *h, struct error *e)
 {
-	struct objects_options o = { .loop = h->loop,
-				     .store = h->store,
-				     .rest = h->api,
-				     .cluster = h->cluster,
-				     .embedded = h->config->cluster.embedded };
+	struct objects_options o = {
+		.loop = h->loop, .store = h->store, .rest = h->api, .cluster = h->cluster, .embedded = h->embedded
+	};
 	enum result r = objects_create(&o, &h->objects, e);
 	if (r == RC_OK && o.embedded)
 		r = machine_create(h->config, h->loop, h->http, h->cluster, &h->machine, e);

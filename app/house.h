@@ -32,6 +32,7 @@ struct house {
 	struct tokens *tokens;
 	struct http_client *http;
 	struct cluster *cluster;
+	bool embedded; /* it is an embedded one, whatever the configuration says by now */
 	struct approvals *approvals;
 	struct outbox *outbox;
 	struct channel *channels[HOUSE_CHANNELS_MAX + 1]; /* NULL-terminated */

@@ -45,7 +45,7 @@ static void pods_ended(void *owner)
 	struct house *h = owner;
 	h->machine = NULL;
 	timer_start(h->loop, &h->deadline, DEADLINE_MS, took_too_long, h);
-	if (h->config->cluster.embedded)
+	if (h->embedded)
 		cluster_destroy(TAKE(h->cluster));
 	if (h->cluster)
 		kube_release_lease(h->cluster, lease_released, h);

@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import unittest
@@ -459,6 +460,16 @@ class Door(Ordered):
         self.assertEqual(code, FAILED)
         self.assertIn(str(self.scene.serve.pid), err)
         self.assertEqual(self.scene.cli("get", "pods", "-A", check=False)[0], DONE)
+        self.scene.assert_healthy()
+
+    def test_zz_a_reload_does_not_make_it_another_cluster(self):
+        text = self.scene.config.read_text()
+        self.scene.config.write_text(text.replace("embedded: true", "embedded: false"))
+        self.addCleanup(self.scene.config.write_text, text)
+        self.scene.serve.signal(signal.SIGHUP)
+        rig.wait_for(lambda: "key=cluster.embedded" in self.scene.serve.output(), 10, "it says that a restart is needed")
+        self.assertEqual(self.scene.cli("get", "pods", "-A", check=False)[0], DONE)
+        self.assertEqual(self.scene.serve.stop(60), 0)
         self.scene.assert_healthy()
 
 

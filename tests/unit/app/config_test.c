@@ -78,6 +78,8 @@ static const struct {
 	  "c.yaml:1:17: cluster.name: must be text, and is a number: put it in quotes\n" },
 	{ "text that is a switch", "cluster: {name: true}\n",
 	  "c.yaml:1:17: cluster.name: must be text, and is true or false: put it in quotes\n" },
+	{ "Kubernetes, and none", "cluster: {embedded: true, context: x}\n",
+	  "c.yaml:1:27: cluster.context: is for Kubernetes, and cluster.embedded is true: leave one of the two out\n" },
 	{ "empty text", "cluster: {name: \"\"}\n", "c.yaml:1:17: cluster.name: must not be empty\n" },
 	{ "a switch that is text", "gates: {open: \"yes\"}\n",
 	  "c.yaml:1:15: gates.open: must be true or false, and is text\n" },
