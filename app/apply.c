@@ -203,8 +203,15 @@ static bool apply_one(struct apply *a)
 		refuse(a, yaml_place(a->docs[a->at], a->tree), "not a manifest: it has no metadata");
 		return false;
 	}
-	if (!*ns_of(a) && !cJSON_GetObjectItemCaseSensitive(metadata, "namespace"))
-		(void)json_put_text(a->tree, "metadata.namespace", ns ? ns : "default");
+	const cJSON *said = cJSON_GetObjectItemCaseSensitive(metadata, "namespace");
+	if (said && !cJSON_IsString(said)) {
+		refuse(a, yaml_place(a->docs[a->at], said), "metadata.namespace: must be text");
+		return false;
+	}
+	if (!said && !json_put_text(a->tree, "metadata.namespace", ns ? ns : "default")) {
+		refuse(a, yaml_place(a->docs[a->at], a->tree), "no memory for this now");
+		return false;
+	}
 	if (!canary_is_good(a))
 		return false;
 	note_before(a);

@@ -8,7 +8,7 @@
 const struct verb verbs[] = {
 	{ "serve", "[--config FILE]", "Run the service: step canaries, talk with people", 0, 0, "", verb_serve,
 	  "Without a configuration the defaults hold. SIGHUP reads it again, SIGTERM ends the service within 10 s;\n"
-	  "with cluster.embedded the pods first, each within its grace period." },
+	  "with cluster.embedded after its pods, to which it gives 10 s at most." },
 	{ "node", "[--config FILE]", "Run pods as processes of this machine", 0, 0, "", verb_node,
 	  "Takes pods that no other node has, runs what `node.images` says for their images, and serves Ingresses by nginx." },
 	{ "check", "FILE...", "Say everything that is wrong with configurations and manifests", 1, 1000, "", verb_check,

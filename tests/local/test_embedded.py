@@ -1,12 +1,15 @@
 """One machine without Kubernetes: `rollcall serve` with cluster.embedded, the seed's manifests byte for byte, a real nginx,
 everything by the command line."""
 
+import concurrent.futures
+import contextlib
 import copy
 import http.client
 import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import unittest
@@ -444,6 +447,46 @@ class Door(Ordered):
                 self.assertEqual((got, out), (code, ""))
                 self.assertIn(said, err)
         self.assertEqual(self.scene.cli("get", "hpa", "-A")[2], "nothing found\n")
+
+    def test_hostile_bodies_get_an_answer(self):
+        one = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x%d}\n"
+        for body in ("", "\0", "---\n---\n", "metadata: []", "kind: 1\nmetadata: {name: 1}", "metadata: {name: {a: b}}",
+                     "metadata: {namespace: 7, name: x}\nkind: ConfigMap\napiVersion: v1", "a: &a [*a]", "{" * 100,
+                     "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: ../../x}", "kind: Canary\nmetadata: {name: c}",
+                     "apiVersion: flagger.app/v1beta1\nkind: Canary\nmetadata: {name: c}\nspec: 7",
+                     "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x, annotations: 3}", "[[[1]]]",
+                     "---\n".join(one % i for i in range(1001))):
+            with self.subTest(body[:60]):
+                status, answer = self.kube.ask("POST", "/api/v1/apply", body)
+                refused = status == 400 and "error" in answer
+                self.assertTrue(refused or status == 200 and answer["errors"] == len(answer["objects"]), answer)
+        self.assertEqual(self.kube.ask("POST", "/api/v1/apply", "a" * ((1 << 20) + 1))[0], 413)
+        self.assertEqual(self.kube.ask("POST", "/api/v1/apply", one % 1)[0], 200)
+        for body, status in (("", 400), ("null", 400), ("[]", 400), ("7", 400), ("{", 400), ('{"kind":"Pod"}', 400),
+                             ('{"metadata":{"resourceVersion":"1"}}', 409), ('{"metadata":null}', 400), ('{"data":{"k":"v"}}', 200)):
+            with self.subTest(body):
+                self.assertEqual(self.kube.ask("PATCH", "/api/v1/objects/cm/default/x1", body)[0], status)
+        for body in ("", "null", "[]", "{}", '{"a":1}', '{"a":""}', '{"a":{}}'):
+            with self.subTest(body):
+                self.assertEqual(self.kube.ask("POST", "/api/v1/objects/deploy/default/x/image", body)[0], 400)
+        self.assertEqual(self.kube.ask("GET", "/api/v1/objects/cm/..%2f/x")[0], 404)
+
+    def test_a_hundred_at_once(self):
+        def put(number):
+            text = "---\n".join(f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: n{number}-{i}}}\ndata: {{a: b}}\n"
+                                for i in range(20))
+            if number % 5 == 0:  # goes away before the answer
+                with contextlib.closing(socket.create_connection(("127.0.0.1", self.scene.port))) as peer:
+                    peer.sendall(f"POST /api/v1/apply HTTP/1.1\r\nHost: x\r\nContent-Length: {len(text)}\r\n"
+                                 f"Authorization: Bearer {self.scene.admin_token()}\r\n\r\n{text}".encode())
+                    return 200, {"errors": 0}
+            return self.kube.ask("POST", "/api/v1/apply", text)
+
+        with concurrent.futures.ThreadPoolExecutor(20) as pool:
+            for status, answer in pool.map(put, range(100)):
+                self.assertEqual((status, answer["errors"]), (200, 0))
+        rig.wait_for(lambda: len([o for o in self.kube.list("ConfigMap") if o["metadata"]["name"][0] == "n"]) >= 80 * 20,
+                     20, "all are there")
 
     def test_configuration(self):
         text = self.scene.config.read_text().replace("name: here", "name: here, kubeconfig: x, leader_election: {enabled: true}")
