@@ -24,7 +24,7 @@ OPEN_POLICY = """
   default:
     approvers: [anyone-in-channel]
     quorum: 1
-    rights: {promote: [anyone-in-channel], rollback: [anyone-in-channel]}
+    rights: {promote: [anyone-in-channel], rollback: [anyone-in-channel, "group:sre"]}
 """
 
 
