@@ -109,6 +109,8 @@ void initial_go_on(struct draft *t)
 		return;
 	if (first_template_changed(t, switched))
 		return;
+	if (!o->router_error)
+		objects_untroubled(t);
 	objects_begin(t);
 	if (has_scaler(t->c) && !switched)
 		draft_do(t, EFFECT_PAUSE_SCALER);

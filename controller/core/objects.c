@@ -9,8 +9,29 @@ bool has_scaler(const struct canary *c)
 	return !text_empty(c->autoscaler.kind);
 }
 
+/* The message of the condition; its status and reason stay those of the phase. */
+static void tell_in_condition(struct draft *t, const char *text)
+{
+	struct canary_status *s = &t->d.status;
+	if (!s->has_condition || text_eq(s->condition_message, text))
+		return;
+	s->condition_message = text;
+	s->condition_updated = t->o->now;
+	draft_touch(t);
+}
+
+void objects_untroubled(struct draft *t)
+{
+	const char *status = "", *message = "";
+	phase_condition(t->s->phase, t->c->target.kind, t->a, &status, &message);
+	tell_in_condition(t, message);
+}
+
 void objects_trouble(struct draft *t, const char *text)
 {
+	/* What keeps a Canary from ever beginning is seen by whoever looks at the object alone. */
+	if (t->s->phase == PHASE_INITIALIZING)
+		tell_in_condition(t, text);
 	if (t->o->due)
 		SAY(t, TROUBLE, .a = text);
 	draft_next(t, text);

@@ -10,4 +10,6 @@ void objects_begin(struct draft *t);
 bool objects_route(struct draft *t);
 /* Trouble that may repeat: said once an interval. */
 void objects_trouble(struct draft *t, const char *text);
+/* While Initializing: nothing is wrong (any more). */
+void objects_untroubled(struct draft *t);
 bool has_scaler(const struct canary *c);

@@ -276,6 +276,8 @@ class Plain(unittest.TestCase):
         condition = rig.wait_for(lambda: self.scene.status("bad").get("conditions"), 30, "a condition says it")
         self.assertIn("webhooks", condition[0]["message"])
         rig.wait_for(lambda: any("nowhere" in text for text in self.scene.said("lost")), 30, "a missing target is told")
+        rig.wait_for(lambda: "nowhere" in self.scene.status("lost")["conditions"][0]["message"], 30,
+                     "its condition says it too")
         self.release("green")
         self.scene.wait_phase("Succeeded", timeout=120, name=NAME)
 

@@ -248,11 +248,14 @@ static void test_13_missing_backend(void **state)
 		tick(&s);
 	assert_phase(&s, PHASE_INITIALIZING);
 	assert_heard(&s, "backend podinfo not found in ingress podinfo");
+	assert_string_equal(s.world->canary.status.condition_message, "backend podinfo not found in ingress podinfo");
+	assert_string_equal(s.world->canary.status.condition_reason, "Initializing");
 	assert_int_equal(s.world->target.wanted, 0);
 	assert_int_equal(s.world->apex, WORLD_APEX_SOURCE);
 	s.world->router_error = NULL;
 	tick(&s);
 	assert_phase(&s, PHASE_INITIALIZED);
+	assert_string_equal(s.world->canary.status.condition_message, "Deployment initialization completed.");
 	scene_close(&s);
 }
 
