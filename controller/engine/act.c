@@ -283,7 +283,10 @@ static void act_done(struct tick *t)
 	for (size_t i = 0; i < d->saying_count; i++)
 		if (d->sayings[i].warning)
 			set_text(&r->message, d->sayings[i].text);
-	if (d->transition == TRANSITION_STARTED || d->transition == TRANSITION_ADVANCED)
+	/* What it complained of on the way is over. */
+	enum transition to = d->transition;
+	if (to == TRANSITION_INITIALIZED || to == TRANSITION_STARTED || to == TRANSITION_ADVANCED ||
+	    to == TRANSITION_SUCCEEDED)
 		set_text(&r->message, NULL);
 	if (d->write_status)
 		count_end(t);

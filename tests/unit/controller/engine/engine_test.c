@@ -211,10 +211,12 @@ static void test_failed_effect(void **state)
 	assert_string_equal(rig_phase(&r, C), "Initializing");
 	struct arena *a = arena_create(1 << 20);
 	assert_string_equal(engine_find(r.engine, "default", C, a)->message, text);
-	arena_destroy(a);
 	r.fake->fail_all = false;
 	until(&r, C, "Initialized");
 	assert_int_equal(x->retry_ms, RETRY_FIRST_MS);
+	assert_string_equal(engine_find(r.engine, "default", C, a)->message,
+			    ""); /* what is over is not complained of */
+	arena_destroy(a);
 	rig_close(&r);
 }
 
