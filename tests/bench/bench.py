@@ -68,7 +68,7 @@ def cpu_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def bench_press(presses=200):
+def bench_press(presses=int(os.environ.get("BENCH_PRESSES", "200"))):
     """From a press in Slack until the API server has accepted the first effect (the scaling of the canary)."""
     scene = story.Scene("bench-press", node=False, policies=OPEN_POLICY)
     took = []
@@ -76,6 +76,7 @@ def bench_press(presses=200):
         scene.kube.empty_namespace("default", timeout=600)
         body = objects.at_rest(0)
         body[3]["metadata"]["annotations"]["rollcall.dev/gates"] = "confirm-rollout"
+        body[3]["spec"]["analysis"]["interval"] = "1s"
         objects.many(scene.kube, 1, lambda _: body)
         scene.start()
         settled(scene)

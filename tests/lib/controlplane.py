@@ -352,7 +352,7 @@ def _load_manifests(admin):
 def _wait_established(admin):
     def served():
         for definition in admin.list("CustomResourceDefinition"):
-            conditions = {each["type"]: each for each in definition["status"].get("conditions", [])}
+            conditions = {each["type"]: each for each in definition["status"].get("conditions") or []}
             established = conditions.get("Established", {}).get("status")
             assert established == "True", f"{definition['metadata']['name']}: {conditions}"
         # Established comes a moment before the handler serves it.
