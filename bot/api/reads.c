@@ -164,13 +164,9 @@ void rest_who(void *owner, struct http_exchange *x)
 
 static void history_read(void *owner, enum result r, const char *json_array, const struct error *why)
 {
-	struct http_exchange *x = rest_call_end(owner);
+	struct http_exchange *x = rest_call_end_good(owner, r, why);
 	if (!x)
 		return;
-	if (r != RC_OK) {
-		http_respond_result(x, why);
-		return;
-	}
 	struct strbuf b;
 	strbuf_init(&b, REST_ANSWER_MAX);
 	strbuf_add(&b, "{\"history\":");

@@ -101,6 +101,15 @@ struct http_exchange *rest_call_end(struct rest_call *c)
 	return x;
 }
 
+struct http_exchange *rest_call_end_good(struct rest_call *c, enum result r, const struct error *why)
+{
+	struct http_exchange *x = rest_call_end(c);
+	if (!x || r == RC_OK)
+		return x;
+	http_respond_result(x, why);
+	return NULL;
+}
+
 void rest_answer(struct http_exchange *x, int status, struct strbuf *b)
 {
 	strbuf_addc(b, '\n');

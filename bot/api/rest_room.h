@@ -44,6 +44,8 @@ bool rest_is_synced(struct rest *a, struct http_exchange *x);
 /* NULL: no memory, answered. The owner ends it with rest_call_end, which answers whether the peer is still there. */
 struct rest_call *rest_call_begin(struct rest *a, struct http_exchange *x);
 struct http_exchange *rest_call_end(struct rest_call *c);
+/* The same for an outcome: one that is not RC_OK is answered here. NULL: there is nothing more to say. */
+struct http_exchange *rest_call_end_good(struct rest_call *c, enum result r, const struct error *why);
 /* Answers with what was built, or says that it was too much; finishes b. */
 void rest_answer(struct http_exchange *x, int status, struct strbuf *b);
 /* The body as an object whose members are all among allowed (NULL-terminated; NULL: any); NULL: answered already. An

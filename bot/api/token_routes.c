@@ -21,13 +21,9 @@ void rest_tokens(void *owner, struct http_exchange *x)
 
 static void issued(void *owner, enum result r, const char *secret, const struct error *why)
 {
-	struct http_exchange *x = rest_call_end(owner);
+	struct http_exchange *x = rest_call_end_good(owner, r, why);
 	if (!x)
 		return;
-	if (r != RC_OK) {
-		http_respond_result(x, why);
-		return;
-	}
 	struct strbuf b;
 	strbuf_init(&b, REST_BODY_MAX);
 	strbuf_add(&b, "{\"token\":");
