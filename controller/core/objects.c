@@ -9,6 +9,19 @@ bool has_scaler(const struct canary *c)
 	return !text_empty(c->autoscaler.kind);
 }
 
+/* A Canary whose target was never seen has no phase yet, but somebody who looks at it. */
+static void first_condition(struct draft *t)
+{
+	struct canary_status *s = &t->d.status;
+	if (s->has_condition)
+		return;
+	s->has_condition = true;
+	s->condition_status = "Unknown";
+	s->condition_reason = phase_name(PHASE_INITIALIZING);
+	s->condition_message = "";
+	s->condition_changed = t->o->now;
+}
+
 /* The message of the condition; its status and reason stay those of the phase. */
 static void tell_in_condition(struct draft *t, const char *text)
 {
@@ -30,7 +43,9 @@ void objects_untroubled(struct draft *t)
 void objects_trouble(struct draft *t, const char *text)
 {
 	/* What keeps a Canary from ever beginning is seen by whoever looks at the object alone. */
-	if (t->s->phase == PHASE_INITIALIZING)
+	if (t->s->phase == PHASE_NONE)
+		first_condition(t);
+	if (t->s->phase == PHASE_NONE || t->s->phase == PHASE_INITIALIZING)
 		tell_in_condition(t, text);
 	if (t->o->due)
 		SAY(t, TROUBLE, .a = text);
