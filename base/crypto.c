@@ -41,6 +41,15 @@ enum result crypto_hmac_sha256(const void *key, size_t key_len, const void *data
 	return RC_OK;
 }
 
+enum result crypto_sha1(const void *data, size_t len, unsigned char ret[SHA1_BYTES], struct error *e)
+{
+	unsigned char digest[SHA1_BYTES];
+	if (EVP_Digest(data, len, digest, NULL, EVP_sha1(), NULL) != 1)
+		return error_set(e, RC_EXHAUSTED, "SHA-1 is not available");
+	memcpy(ret, digest, sizeof digest);
+	return RC_OK;
+}
+
 void crypto_hex(const unsigned char *bytes, size_t len, char *ret)
 {
 	static const char digits[] = "0123456789abcdef";

@@ -5,12 +5,14 @@
 
 #include "base/error.h"
 
-enum { SHA256_BYTES = 32, SHA256_HEX = 65 /* with NUL */ };
+enum { SHA256_BYTES = 32, SHA256_HEX = 65 /* with NUL */, SHA1_BYTES = 20 };
 
 MUST_CHECK enum result crypto_sha256(const void *data, size_t len, unsigned char ret[SHA256_BYTES], struct error *e);
 MUST_CHECK enum result crypto_sha256_hex(const void *data, size_t len, char ret[SHA256_HEX], struct error *e);
 MUST_CHECK enum result crypto_hmac_sha256(const void *key, size_t key_len, const void *data, size_t len,
 					  unsigned char ret[SHA256_BYTES], struct error *e);
+/* Only where a protocol prescribes it: nothing secret may depend on it. */
+MUST_CHECK enum result crypto_sha1(const void *data, size_t len, unsigned char ret[SHA1_BYTES], struct error *e);
 void crypto_hex(const unsigned char *bytes, size_t len, char *ret /* 2*len+1 */);
 /* Constant time over equal lengths; different lengths are unequal at once. */
 bool crypto_equal(const void *a, size_t a_len, const void *b, size_t b_len);

@@ -353,6 +353,7 @@ static CURLcode set_connection(struct http_call *call, const struct http_request
 	SET(CURLOPT_NOSIGNAL, 1L);
 	SET(CURLOPT_QUICK_EXIT, 1L); /* else giving up a call waits for its name lookup, on the loop's thread */
 	SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+	SET(CURLOPT_CONNECT_ONLY, q->connect_only ? 1L : 0L);
 	if (q->no_proxy || q->proxy)
 		SET(CURLOPT_PROXY, q->no_proxy ? "" : q->proxy);
 	SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
@@ -390,6 +391,7 @@ enum result http_call_prepare(struct http_call *call, const struct http_request 
 	call->on_data = q->on_data;
 	call->on_data_owner = q->on_data_owner;
 	call->idle_ms = q->idle_timeout_ms;
+	call->connect_only = q->connect_only;
 	strbuf_init(&call->body, q->max_body_bytes ? q->max_body_bytes : MAX_BODY_BYTES);
 	enum result r = set_url(call, q, &https, e);
 	if (r != RC_OK)
@@ -453,7 +455,7 @@ void http_call_judge(struct http_call *call, CURLcode code)
 {
 	call->status = status_now(call);
 	call->result = judge(call, code);
-	if (call->result == RC_OK && (call->status == 0 || !call->head_over))
+	if (call->result == RC_OK && !call->connect_only && (call->status == 0 || !call->head_over))
 		call->result = fail(call, RC_UNREACHABLE, "the answer was cut in its headers");
 }
 

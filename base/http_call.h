@@ -13,9 +13,18 @@
 #include "base/strbuf.h"
 
 /* queued: waits to be handed to curl, which cannot be called from its own callbacks; running: curl's; done: waits for
- * its callback; due: its callback comes in this turn; delivered: in its callback; cancelled: to be freed, curl may
- * still call us for it */
-enum call_state { CALL_QUEUED, CALL_RUNNING, CALL_DONE, CALL_DUE, CALL_DELIVERED, CALL_CANCELLED, CALL_STATE_COUNT };
+ * its callback; due: its callback comes in this turn; kept: its owner uses the connection; delivered: in its callback;
+ * cancelled: to be freed, curl may still call us for it */
+enum call_state {
+	CALL_QUEUED,
+	CALL_RUNNING,
+	CALL_DONE,
+	CALL_DUE,
+	CALL_KEPT,
+	CALL_DELIVERED,
+	CALL_CANCELLED,
+	CALL_STATE_COUNT
+};
 
 struct http_call {
 	struct http_client *client; /* borrowed, as the loop and every owner below */
@@ -46,6 +55,7 @@ struct http_call {
 	bool refused;      /* by the egress policy, an address at least */
 	bool not_followed; /* a redirect that the rules do not follow: the answer is its head */
 	bool stopped;      /* by on_data */
+	bool connect_only; /* curl keeps the connection for as long as it has the handle */
 	int status;
 	enum result result;
 	struct error why;

@@ -63,7 +63,8 @@ static void client_schedule(struct http_client *c)
 static void call_finished(struct http_call *call, CURLcode code)
 {
 	timer_stop(&call->idle);
-	(void)curl_multi_remove_handle(call->client->multi, call->easy);
+	if (!call->connect_only || code != CURLE_OK)
+		(void)curl_multi_remove_handle(call->client->multi, call->easy);
 	http_call_judge(call, code);
 	call_move(call, CALL_DONE);
 	client_schedule(call->client);
@@ -217,7 +218,8 @@ static void call_deliver(struct http_call *call)
 		answer.len = call->body.len;
 	}
 	call->cb(call->owner, call->result, &answer, &call->why);
-	call_free(call);
+	if (call->state != CALL_KEPT)
+		call_free(call);
 }
 
 static void client_turn(void *owner)
@@ -263,6 +265,51 @@ void http_cancel(struct http_call **p)
 	timer_stop(&call->idle);
 	call_move(call, CALL_CANCELLED);
 	client_schedule(call->client);
+}
+
+/* ---- kept connections ---- */
+
+struct http_call *http_keep(const struct http_answer *a)
+{
+	assert(a->call->state == CALL_DELIVERED && a->call->connect_only && a->call->result == RC_OK);
+	call_move(a->call, CALL_KEPT);
+	return a->call;
+}
+
+uv_os_sock_t http_kept_socket(struct http_call *kept)
+{
+	curl_socket_t fd = CURL_SOCKET_BAD;
+	assert(kept->state == CALL_KEPT);
+	(void)curl_easy_getinfo(kept->easy, CURLINFO_ACTIVESOCKET, &fd);
+	return fd;
+}
+
+static enum result kept_ended(const struct http_call *kept, CURLcode code, struct error *e)
+{
+	return error_set(e, RC_UNREACHABLE, "%s: %s", kept->origin,
+			 code == CURLE_OK ? "the peer has closed the connection" : curl_easy_strerror(code));
+}
+
+enum result http_kept_send(struct http_call *kept, const void *bytes, size_t len, size_t *ret, struct error *e)
+{
+	size_t n = 0;
+	assert(kept->state == CALL_KEPT);
+	CURLcode code = curl_easy_send(kept->easy, bytes, len, &n);
+	if (code != CURLE_OK && code != CURLE_AGAIN)
+		return kept_ended(kept, code, e);
+	*ret = code == CURLE_OK ? n : 0;
+	return RC_OK;
+}
+
+enum result http_kept_receive(struct http_call *kept, void *buf, size_t size, size_t *ret, struct error *e)
+{
+	size_t n = 0;
+	assert(kept->state == CALL_KEPT);
+	CURLcode code = curl_easy_recv(kept->easy, buf, size, &n);
+	if (code != CURLE_AGAIN && (code != CURLE_OK || !n))
+		return kept_ended(kept, code, e);
+	*ret = code == CURLE_OK ? n : 0;
+	return RC_OK;
 }
 
 /* ---- answers ---- */

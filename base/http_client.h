@@ -42,6 +42,9 @@ struct http_request {
 	 * same host: our headers may carry keys. What is not followed is the answer, with its 3xx. */
 	unsigned max_redirects;
 	bool http1_only; /* event hooks of old servers */
+	/* Name lookup, egress, proxy and TLS, but no request: a connection for another protocol, which the callback may
+	 * keep with http_keep. The answer is status 0. timeout_ms ends with the callback. */
+	bool connect_only;
 	bool no_proxy;
 	const char *proxy;   /* overrides the environment's */
 	http_egress *egress; /* NULL: everywhere */
@@ -72,6 +75,14 @@ void http_client_destroy(struct http_client *c);
 struct http_call *http_send(struct http_client *c, const struct http_request *q, http_done *cb, void *owner,
 			    struct error *e);
 void http_cancel(struct http_call **call); /* sets it NULL; NULL is fine */
+/* In the callback of a connect_only call that went well: the connection is the caller's from now on and until
+ * http_cancel. It belongs to the client all the same, and must go before it does. */
+struct http_call *http_keep(const struct http_answer *a);
+uv_os_sock_t http_kept_socket(struct http_call *kept); /* to watch, nothing else; stop that before http_cancel */
+/* What could be written or read without waiting: 0 is RC_OK and means nothing now. RC_UNREACHABLE: it has ended. */
+MUST_CHECK enum result http_kept_send(struct http_call *kept, const void *bytes, size_t len, size_t *ret,
+				      struct error *e);
+MUST_CHECK enum result http_kept_receive(struct http_call *kept, void *buf, size_t size, size_t *ret, struct error *e);
 /* A header of the answer, by lower-case name; NULL when missing. Lives until the callback returns. */
 const char *http_answer_header(const struct http_answer *a, const char *name);
 /* Retry-After in ms from now (seconds or HTTP date); -1 when missing or unreadable. */

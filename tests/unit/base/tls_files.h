@@ -17,7 +17,7 @@ struct tls_identity {
 	char *cert_pem, *key_pem;
 };
 
-static char *tls_pem(const struct tls_identity *id, bool key)
+static inline char *tls_pem(const struct tls_identity *id, bool key)
 {
 	BIO *out = BIO_new(BIO_s_mem());
 	char *bytes = NULL;
@@ -32,7 +32,7 @@ static char *tls_pem(const struct tls_identity *id, bool key)
 	return text;
 }
 
-static void tls_extend(X509 *certificate, X509 *issuer, int nid, const char *value)
+static inline void tls_extend(X509 *certificate, X509 *issuer, int nid, const char *value)
 {
 	X509V3_CTX ctx;
 	X509V3_set_ctx(&ctx, issuer, certificate, NULL, NULL, 0);
@@ -43,7 +43,7 @@ static void tls_extend(X509 *certificate, X509 *issuer, int nid, const char *val
 }
 
 /* issuer NULL: an authority that signs itself. */
-static struct tls_identity tls_create(const char *name, const struct tls_identity *issuer)
+static inline struct tls_identity tls_create(const char *name, const struct tls_identity *issuer)
 {
 	static long serial = 1;
 	struct tls_identity id = { .key = EVP_EC_gen("P-256"), .certificate = X509_new() };
@@ -66,7 +66,7 @@ static struct tls_identity tls_create(const char *name, const struct tls_identit
 	return id;
 }
 
-static void tls_free(struct tls_identity *id)
+static inline void tls_free(struct tls_identity *id)
 {
 	X509_free(id->certificate);
 	EVP_PKEY_free(id->key);
@@ -74,7 +74,7 @@ static void tls_free(struct tls_identity *id)
 	free(id->key_pem);
 }
 
-static void tls_save(const char *folder, const char *name, const char *text)
+static inline void tls_save(const char *folder, const char *name, const char *text)
 {
 	char path[256];
 	(void)snprintf(path, sizeof path, "%s/%s", folder, name);
