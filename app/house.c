@@ -145,11 +145,19 @@ static enum result build_slack(struct house *h, struct channel **ret, struct err
 static enum result build_dingtalk(struct house *h, struct channel **ret, struct error *e)
 {
 	struct channel_context ctx = context_of(h);
-	struct dingtalk_options o = { .robots = h->config->dingtalk.robots,
-				      .public_url = h->config->public_url ? h->config->public_url : "",
-				      .identify = identify,
-				      .identify_owner = h };
+	struct dingtalk_options o = { .robots = h->config->dingtalk.robots };
 	return dingtalk_create(&ctx, &o, ret, e);
+}
+
+/* Where the links of platforms without callbacks lead. */
+static enum result build_page(struct house *h, struct error *e)
+{
+	struct decide_options o = { .loop = h->loop,
+				    .desk = decide_desk_of(h->approvals, identify, h),
+				    .ears = bot_ears(&h->ears),
+				    .public_url = h->config->public_url ? h->config->public_url : "",
+				    .lang = h->config->language };
+	return decide_create(&o, &h->page, e);
 }
 
 static enum result build_channels(struct house *h, struct error *e)
@@ -162,7 +170,7 @@ static enum result build_channels(struct house *h, struct error *e)
 	}
 	if (r == RC_OK && h->config->dingtalk.robots)
 		r = build_dingtalk(h, &h->channels[n], e);
-	return r;
+	return r == RC_OK ? build_page(h, e) : r;
 }
 
 /* ---- the program ---- */
@@ -325,8 +333,9 @@ static enum result listen_on(struct house *h, const struct config_address *at, c
 
 static enum result open_servers(struct house *h, struct error *e)
 {
-	const struct http_route *lists[HOUSE_CHANNELS_MAX + 2] = { rest_routes(h->api), objects_routes(h->objects) };
-	size_t n = 2, total = 0;
+	const struct http_route *lists[HOUSE_CHANNELS_MAX + 3] = { rest_routes(h->api), objects_routes(h->objects),
+								   decide_routes(h->page) };
+	size_t n = 3, total = 0;
 	for (struct channel *const *c = h->channels; *c; c++)
 		lists[n++] = channel_routes(*c);
 	for (size_t i = 0; i < n; i++)

@@ -13,6 +13,7 @@
 #include "base/store.h"
 #include "bot/api/rest.h"
 #include "bot/bot.h"
+#include "bot/channels/decide/decide.h"
 #include "controller/cluster/cluster.h"
 #include "controller/engine.h"
 #include "controller/plan.h"
@@ -36,6 +37,7 @@ struct house {
 	struct approvals *approvals;
 	struct outbox *outbox;
 	struct channel *channels[HOUSE_CHANNELS_MAX + 1]; /* NULL-terminated */
+	struct decide *page;
 	struct engine *engine;
 	struct bot *bot;
 	struct bot *ears; /* the bot, from when it may answer on */

@@ -58,6 +58,7 @@ static void take_down(struct house *h)
 	h->ears = NULL;
 	for (struct channel **c = h->channels; *c; c++)
 		(*c)->ops->destroy(*c);
+	decide_destroy(TAKE(h->page));
 	engine_destroy(h->engine);
 	bot_destroy(h->bot);
 	if (h->outbox)

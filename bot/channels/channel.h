@@ -53,7 +53,7 @@ struct channel_ops {
 	 * NULL: the platform knows no groups. */
 	void (*groups)(struct channel *c, const struct person *p, void (*done)(void *owner, const char *const *groups),
 		       void *owner);
-	/* Routes it wants on the public port; ends with a NULL path. */
+	/* Routes it wants on the public port; ends with a NULL path. NULL: none. */
 	const struct http_route *(*routes)(struct channel *c);
 	void (*destroy)(struct channel *c);
 	bool buttons_are_links;

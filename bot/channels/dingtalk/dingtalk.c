@@ -31,18 +31,12 @@ static char *render_text(struct channel *c, const char *text, struct error *e)
 	return dingtalk_render_text(text, &body, e) == RC_OK ? body : NULL;
 }
 
-static const struct http_route *routes(struct channel *c)
-{
-	return decide_routes(DINGTALK_OF(c)->decide);
-}
-
 static void dingtalk_destroy(struct channel *c)
 {
 	if (!c)
 		return;
 	struct dingtalk *d = DINGTALK_OF(c);
 	dingtalk_sending_drop(d);
-	decide_destroy(d->decide);
 	free(d->lanes);
 	free(d);
 }
@@ -54,46 +48,11 @@ const struct channel_ops dingtalk_ops = {
 	.render_text = render_text,
 	.deliver = dingtalk_deliver,
 	/* no groups: a group robot knows nobody */
-	.routes = routes,
 	.destroy = dingtalk_destroy,
 	.buttons_are_links = true,
 	.spacing_ms = SPACING_MS,
 	.per_minute_channel = ROBOT_PER_MINUTE,
 };
-
-/* ---- the page's desk is the approvals ---- */
-
-static const struct approval *find(void *owner, const char *id, struct arena *a)
-{
-	return approvals_find(owner, id, a);
-}
-
-static bool token_good(void *owner, const char *id, const char *verb, const char *token)
-{
-	return approvals_token_good(owner, id, verb, DINGTALK_LINK, token);
-}
-
-static enum result token(void *owner, const char *id, const char *verb, char *buf, size_t size, struct error *e)
-{
-	static const int64_t life_ms = 60 * 1000; /* it is used at once */
-	return approvals_token(owner, id, verb, DINGTALK_LINK, life_ms, buf, size, e);
-}
-
-static enum result open_page(struct dingtalk *d, const struct dingtalk_options *o, struct error *e)
-{
-	struct decide_options page = { .loop = d->ctx.loop,
-				       .desk = { .find = find,
-						 .token_good = token_good,
-						 .token = token,
-						 .owner = d->ctx.approvals,
-						 .identify = o->identify,
-						 .identify_owner = o->identify_owner },
-				       .ears = d->ctx.ears,
-				       .public_url = o->public_url ? o->public_url : "",
-				       .channel = DINGTALK_LINK,
-				       .lang = d->ctx.lang };
-	return decide_create(&page, &d->decide, e);
-}
 
 /* ---- life ---- */
 
@@ -142,9 +101,6 @@ enum result dingtalk_create(const struct channel_context *ctx, const struct ding
 		if (!text_empty(robot->secret))
 			log_redact(robot->secret);
 	}
-	r = open_page(d, o, e);
-	if (r != RC_OK)
-		return r;
 	*ret = TAKE(c);
 	return RC_OK;
 }

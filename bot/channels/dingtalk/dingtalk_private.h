@@ -2,7 +2,6 @@
 /* The inside of the DingTalk channel. */
 #include <cjson/cJSON.h>
 
-#include "bot/channels/dingtalk/decide.h"
 #include "bot/channels/dingtalk/dingtalk.h"
 
 enum { ROBOT_PER_MINUTE = 18, ROBOT_WINDOW_MS = 60 * 1000 };
@@ -20,7 +19,6 @@ struct dingtalk {
 	struct dingtalk_lane *lanes; /* owned */
 	size_t lane_count;
 	struct dingtalk_sending *sending; /* under way */
-	struct decide *decide;            /* owned: the confirm page */
 };
 #define DINGTALK_OF(c) ((struct dingtalk *)(c))
 

@@ -92,7 +92,7 @@ static int setup(void **state)
 		.name = "ops", .url = f->url, .secret = "", .keyword = "canary!", .at_mobiles = mobiles
 	};
 	struct channel_context ctx = { .loop = f->web.loop, .http = f->web.client };
-	struct dingtalk_options o = { .robots = f->robots, .public_url = "https://rollcall.example" };
+	struct dingtalk_options o = { .robots = f->robots };
 	if (dingtalk_create(&ctx, &o, &f->ding, &e) != RC_OK)
 		fail_msg("%s", e.text);
 	*state = f;

@@ -1,6 +1,6 @@
 #pragma once
-/* The confirm page that links in chats lead to (dingtalk.md 4). GET shows and never changes anything; POST decides, for
- * the person whom a personal PIN names. Owns its exchanges; loop thread only. */
+/* The confirm page that links in chats lead to, for platforms without callbacks. GET shows and never changes anything;
+ * POST decides, for the person whom a personal PIN names. Owns its exchanges; loop thread only. */
 #include "base/http_server.h"
 #include "bot/channels/channel.h"
 
@@ -19,9 +19,16 @@ struct decide_options {
 	struct decide_desk desk;
 	struct bot_ears ears;
 	const char *public_url; /* borrowed; its origin is the only one that may post */
-	const char *channel;    /* borrowed; where decisions come from, for the bot */
 	enum card_lang lang;
 };
+/* The links that cards carry are PUBLIC_URL/decide/REQUEST~TOKEN, with a token of approvals_token for the verb "decide"
+ * and this channel; what the page decides comes to the bot's ears from it. */
+#define DECIDE_LINK "link"
+/* The desk that the approvals are. identify: whose PIN is this? Constant time; NULL: nobody's. Lives for the process.
+ */
+struct decide_desk decide_desk_of(struct approvals *approvals,
+				  const struct person *(*identify)(void *owner, const char *user, const char *pin),
+				  void *identify_owner);
 struct decide;
 MUST_CHECK enum result decide_create(const struct decide_options *o, struct decide **ret, struct error *e);
 void decide_destroy(struct decide *d); /* exchanges that wait are answered with 503 */

@@ -1,7 +1,7 @@
 /* The confirm page as a browser, a link preview and a forger meet it. */
 #include "../web.h"
-#include "bot/channels/dingtalk/decide.h"
-#include "bot/channels/dingtalk/decide_page.h"
+#include "bot/channels/decide/decide.h"
+#include "bot/channels/decide/decide_page.h"
 
 #define ID "01JDEKX0000000000000000000"
 #define FORM_TYPE "Content-Type: application/x-www-form-urlencoded"
@@ -111,7 +111,6 @@ static int setup(void **state)
 				    .desk = { find, token_good, make_token, f, identify, f },
 				    .ears = { hear, f },
 				    .public_url = "http://rollcall.example:8484",
-				    .channel = "link",
 				    .lang = LANG_EN };
 	if (decide_create(&o, &f->decide, &e) != RC_OK)
 		fail_msg("%s", e.text);

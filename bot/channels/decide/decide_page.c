@@ -1,4 +1,4 @@
-#include "bot/channels/dingtalk/decide_page.h"
+#include "bot/channels/decide/decide_page.h"
 
 #include <stdio.h>
 #include <string.h>

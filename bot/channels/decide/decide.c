@@ -1,4 +1,4 @@
-#include "bot/channels/dingtalk/decide.h"
+#include "bot/channels/decide/decide.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "bot/cards/clean.h"
-#include "bot/channels/dingtalk/decide_page.h"
+#include "bot/channels/decide/decide_page.h"
 #include "bot/channels/seen.h"
 
 enum {
@@ -391,7 +391,7 @@ static void tell(struct decide *d, struct http_exchange *x, const struct about *
 		return;
 	}
 	struct interaction in = { .person = *person,
-				  .channel = d->o.channel,
+				  .channel = DECIDE_LINK,
 				  .message_id = "",
 				  .thread_id = "",
 				  .event_id = event,
