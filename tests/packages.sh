@@ -2,7 +2,7 @@
 # Installs what building and testing need, with apt, and says so. Does nothing when it is all there.
 set -eu
 build='build-essential cmake ninja-build pkg-config libuv1-dev libcurl4-openssl-dev libssl-dev libcjson-dev libyaml-dev
-	libsqlite3-dev uthash-dev'
+	libsqlite3-dev libcairo2-dev uthash-dev'
 test='libcmocka-dev clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev nginx-light etcd-server valgrind python3 git
 	ca-certificates curl openssl procps'
 wanted=$build

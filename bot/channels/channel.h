@@ -48,6 +48,9 @@ struct channel_ops {
 	char *(*render_card)(struct channel *c, const struct card *card, struct error *e);
 	char *(*render_ask)(struct channel *c, const struct card *card, const char *const *who_may, struct error *e);
 	char *(*render_text)(struct channel *c, const char *text, struct error *e);
+	/* A picture for the thread of a rollout's card, as the body of an OUTBOX_REPLY; alt says the same in words.
+	 * NULL: the platform shows none. */
+	char *(*render_chart)(struct channel *c, const void *png, size_t len, const char *alt, struct error *e);
 	outbox_deliver *deliver; /* owner: the channel */
 	/* Groups of a person, fresh enough for a decision ("slack:S012"); done later; on failure none (fail closed).
 	 * NULL: the platform knows no groups. */

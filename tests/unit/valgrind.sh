@@ -13,7 +13,7 @@ cmake --build "$build" -j "$(nproc)" --target $programs >build/build-valgrind.lo
 passed=0 failed=0
 for name in $programs; do
 	if out=$(ROLLCALL_UNDER_VALGRIND=1 timeout 600 valgrind -q --error-exitcode=9 --leak-check=full \
-		--errors-for-leak-kinds=definite "$build/$name" 2>&1); then
+		--errors-for-leak-kinds=definite --suppressions=tests/unit/valgrind.supp "$build/$name" 2>&1); then
 		passed=$((passed + 1))
 		echo "ok   $name"
 	else
