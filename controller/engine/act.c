@@ -79,11 +79,11 @@ static enum result plan_effect(struct tick *t, const struct effect *f, struct er
 		return error_set(e, RC_INVALID, "provider %s is not supported", provider_of(p));
 	switch (f->kind) {
 	case EFFECT_ENSURE_ROUTER:
-		return router->ensure(p, e);
+		return router->ensure(router, p, e);
 	case EFFECT_SET_ROUTES:
-		return router->set(p, &f->routes, e);
+		return router->set(router, p, &f->routes, e);
 	case EFFECT_FINALIZE_ROUTER:
-		return router->finalize(p, e);
+		return router->finalize(router, p, e);
 	default:
 		return error_set(e, RC_INVALID, "nobody carries out %s", effect_name(f->kind));
 	}

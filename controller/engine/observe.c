@@ -100,7 +100,7 @@ static enum result observe_router(struct tick *t, const struct plan *p, struct e
 	o->can_mirror = router->can_mirror;
 	o->no_router = text_eq(router->provider, "kubernetes");
 	o->strategy_error = strategies_error(t->canary, router, t->arena);
-	return router->observe(p, o, e);
+	return router->observe(router, p, o, e);
 }
 
 static bool interval_is_over(const struct runner *r, const struct canary *c)

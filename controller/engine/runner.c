@@ -124,7 +124,7 @@ void runner_want(struct runner *r)
 	if (t)
 		t->wants(&p, want_one, &w);
 	if (router)
-		router->wants(&p, want_one, &w);
+		router->wants(router, &p, want_one, &w);
 	const struct analysis *an = &r->canary->analysis;
 	for (size_t i = 0; i < an->metric_count; i++) {
 		const struct object_ref *ref = &an->metrics[i].template_ref;

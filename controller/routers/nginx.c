@@ -24,9 +24,10 @@ static const char *told(const char *text)
 	return text ? text : "no memory";
 }
 
-static void nginx_wants(const struct plan *p,
+static void nginx_wants(const struct router *self, const struct plan *p,
 			void (*want)(void *owner, enum kind kind, const char *ns, const char *name), void *owner)
 {
+	(void)self;
 	if (text_empty(p->canary->ingress.name))
 		return;
 	want(owner, KIND_INGRESS, p->canary->ns, p->canary->ingress.name);
@@ -165,8 +166,9 @@ static void read_routes(const struct plan *p, const cJSON *canary, struct observ
 	o->routes = (struct routes){ .primary = 100 - (int)n, .canary = (int)n };
 }
 
-static enum result nginx_observe(const struct plan *p, struct observed *o, struct error *e)
+static enum result nginx_observe(const struct router *self, const struct plan *p, struct observed *o, struct error *e)
 {
+	(void)self;
 	const struct canary *c = p->canary;
 	o->routes = (struct routes){ .primary = 100, .canary = 0 };
 	o->router_objects = SHAPE_MISSING;
@@ -216,8 +218,9 @@ static cJSON *new_ingress(const struct plan *p, const cJSON *source, cJSON *spec
 	return copy && json_put(i, "spec", copy) ? TAKE(i) : NULL;
 }
 
-static enum result nginx_ensure(struct plan *p, struct error *e)
+static enum result nginx_ensure(const struct router *self, struct plan *p, struct error *e)
 {
+	(void)self;
 	const struct canary *c = p->canary;
 	CLEANUP(json_delete_p) cJSON *source = plan_tree(p, KIND_INGRESS, c->ns, c->ingress.name);
 	if (!source)
@@ -248,8 +251,9 @@ static enum result nginx_ensure(struct plan *p, struct error *e)
 	return RC_OK;
 }
 
-static enum result nginx_set(struct plan *p, const struct routes *r, struct error *e)
+static enum result nginx_set(const struct router *self, struct plan *p, const struct routes *r, struct error *e)
 {
+	(void)self;
 	const struct canary *c = p->canary;
 	const char *name = canary_name(p);
 	CLEANUP(json_delete_p) cJSON *is = plan_tree(p, KIND_INGRESS, c->ns, name);
@@ -274,8 +278,9 @@ static enum result nginx_set(struct plan *p, const struct routes *r, struct erro
 	return RC_OK;
 }
 
-static enum result nginx_finalize(struct plan *p, struct error *e)
+static enum result nginx_finalize(const struct router *self, struct plan *p, struct error *e)
 {
+	(void)self;
 	const struct canary *c = p->canary;
 	const char *name = canary_name(p);
 	CLEANUP(json_delete_p) cJSON *is = plan_tree(p, KIND_INGRESS, c->ns, name);

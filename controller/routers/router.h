@@ -3,18 +3,20 @@
  */
 #include "controller/plan.h"
 
+struct route_object;
 struct router {
 	const char *provider; /* "nginx"; a prefix when prefix is set */
 	bool prefix;
-	bool can_weight, can_match, can_mirror;
-	void (*wants)(const struct plan *p, void (*want)(void *owner, enum kind kind, const char *ns, const char *name),
-		      void *owner);
+	bool can_weight, can_match, can_mirror, can_affinity;
+	const struct route_object *object; /* of those whose operations are route_object.h's; else NULL */
+	void (*wants)(const struct router *self, const struct plan *p,
+		      void (*want)(void *owner, enum kind kind, const char *ns, const char *name), void *owner);
 	/* Fills router_objects, router_error, routes, routes_error. */
-	enum result (*observe)(const struct plan *p, struct observed *o, struct error *e);
-	enum result (*ensure)(struct plan *p, struct error *e);
-	enum result (*set)(struct plan *p, const struct routes *r, struct error *e);
+	enum result (*observe)(const struct router *self, const struct plan *p, struct observed *o, struct error *e);
+	enum result (*ensure)(const struct router *self, struct plan *p, struct error *e);
+	enum result (*set)(const struct router *self, struct plan *p, const struct routes *r, struct error *e);
 	/* complete / revertOnDeletion: removes what it made, gives back what it changed. */
-	enum result (*finalize)(struct plan *p, struct error *e);
+	enum result (*finalize)(const struct router *self, struct plan *p, struct error *e);
 };
 const struct router *router_find(const char *provider); /* NULL: unknown */
 /* All names, for "one of ..."; NULL-terminated. */

@@ -89,11 +89,11 @@ static inline enum result stage_effect(struct stage *s, struct effect f)
 	if (target_owns(f.kind))
 		r = target_effect(&s->plan, &f, &s->e);
 	else if (f.kind == EFFECT_ENSURE_ROUTER)
-		r = router->ensure(&s->plan, &s->e);
+		r = router->ensure(router, &s->plan, &s->e);
 	else if (f.kind == EFFECT_SET_ROUTES)
-		r = router->set(&s->plan, &f.routes, &s->e);
+		r = router->set(router, &s->plan, &f.routes, &s->e);
 	else
-		r = router->finalize(&s->plan, &s->e);
+		r = router->finalize(router, &s->plan, &s->e);
 	if (r == RC_OK)
 		stage_write(s);
 	return r;
@@ -123,7 +123,7 @@ static inline void stage_observe(struct stage *s)
 	s->seen = (struct observed){ .fresh = true };
 	stage_plan(s);
 	assert_int_equal(target_find("Deployment")->observe(&s->plan, &s->seen, &s->e), RC_OK);
-	assert_int_equal(router->observe(&s->plan, &s->seen, &s->e), RC_OK);
+	assert_int_equal(router->observe(router, &s->plan, &s->seen, &s->e), RC_OK);
 }
 
 /* The value at a path as compact JSON with sorted keys. */
