@@ -8,6 +8,7 @@
 #include "app/config.h"
 #include "app/file.h"
 #include "app/findings.h"
+#include "app/terminal.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "base/yaml.h"
@@ -26,7 +27,7 @@ static const struct option {
 #define AT(field) offsetof(struct cli, field)
 	{ "namespace", 'n', false, false, "NS", AT(ns), NULL, "namespace of the rollout" },
 	{ "all-namespaces", 'A', false, false, NULL, AT(all), NULL, "of every namespace" },
-	{ "output", 'o', false, false, "FORMAT", AT(output), NULL, "json, wide or name" },
+	{ "output", 'o', false, false, "FORMAT", AT(output), NULL, "json, yaml, wide or name" },
 	{ "reason", 'm', false, false, "TEXT", AT(reason), NULL, "why; goes on record" },
 	{ "revision", 0, false, false, "REV", AT(revision), NULL, "only if the rollout is still at this revision" },
 	{ "request", 0, false, false, "ID", AT(request), NULL, "the very request for approval that is meant" },
@@ -34,6 +35,8 @@ static const struct option {
 	{ "scope", 0, false, false, "SCOPE", AT(scope), NULL, "read, decide or admin" },
 	{ "expires", 0, false, false, "TIME", AT(expires), NULL, "how long it is good, such as 12h or 30d" },
 	{ "limit", 0, false, false, "N", AT(limit), NULL, "at most so many, the newest" },
+	{ "for", 0, false, false, "WHAT", AT(condition), NULL, "promoted (default), decided or failed" },
+	{ "timeout", 0, false, false, "TIME", AT(timeout), NULL, "give up after so long, such as 10m" },
 	{ "filename", 'f', false, true, "FILE", 0, NULL, "the manifest; \"-\" is standard input" },
 	{ "server", 's', true, false, "URL", AT(server), "ROLLCALL_SERVER", "the service (http://127.0.0.1:8484)" },
 	{ "token", 0, true, false, "TOKEN", AT(token), "ROLLCALL_TOKEN", "who asks (DATA_DIR/cli.token)" },
@@ -292,7 +295,7 @@ static enum exit_code parse_all(struct parse *p)
 static enum exit_code check_use(const struct parse *p)
 {
 	const struct cli *c = p->c;
-	static const char *const formats[] = { "json", "wide", "name", NULL };
+	static const char *const formats[] = { "json", "yaml", "wide", "name", NULL };
 	const struct verb *v = c->verb;
 	if (p->early && !takes(v, p->early))
 		return cli_usage(c, "--%s does not belong here", p->early->name);
@@ -303,7 +306,7 @@ static enum exit_code check_use(const struct parse *p)
 	for (size_t i = 0; c->output && formats[i]; i++)
 		if (text_eq(c->output, formats[i]))
 			return EXIT_DONE;
-	return c->output ? cli_usage(c, "--output must be json, wide or name") : EXIT_DONE;
+	return c->output ? cli_usage(c, "--output must be json, yaml, wide or name") : EXIT_DONE;
 }
 
 static enum exit_code run(struct parse *p)
@@ -326,6 +329,7 @@ static enum exit_code run(struct parse *p)
 enum exit_code cli_main(int argc, char **argv)
 {
 	struct cli c = { 0 };
+	terminal_prepare();
 	c.words = calloc((size_t)argc + 1, sizeof *c.words);
 	if (!c.words)
 		return cli_fail(&c, EXIT_FAILED, "no memory");

@@ -6,17 +6,14 @@
 
 #include "app/file.h"
 #include "app/process.h"
-#include "base/http_client.h"
 #include "base/json.h"
 #include "base/strbuf.h"
 #include "base/text.h"
 
-enum { TIMEOUT_MS = 30000, PATH_MAX_BYTES = 4096 };
+enum { TIMEOUT_MS = 30000, PATH_MAX_BYTES = 4096, TOKEN_BYTES_MAX = 1024 };
 
 struct call {
-	const struct cli *cli;
-	struct loop *loop;
-	const char *server, *type;
+	struct client *client;
 	enum exit_code code;
 	cJSON *answer;
 };
@@ -38,27 +35,25 @@ static enum exit_code exit_of(int status)
 	}
 }
 
+enum exit_code client_refusal(const struct cli *c, int status, const cJSON *answer)
+{
+	const char *hint = json_text(answer, "hint", "");
+	return cli_fail(c, exit_of(status), "%s%s%s%s", json_text(answer, "error", "failed"), *hint ? " (" : "", hint,
+			*hint ? ")" : "");
+}
+
 static void answered(void *owner, enum result r, const struct http_answer *a, const struct error *why)
 {
 	struct call *call = owner;
-	struct error e;
-	loop_stop(call->loop);
-	if (r != RC_OK) {
-		call->code = cli_fail(call->cli, EXIT_UNREACHABLE, "%s; is `rollcall serve` running?", why->text);
-		return;
-	}
-	if (json_parse(a->body, a->len, &call->answer, &e) != RC_OK) {
-		call->code = cli_fail(call->cli, EXIT_FAILED, "%s answers %d, and not as rollcall does", call->server,
+	const struct cli *c = call->client->cli;
+	loop_stop(call->client->loop);
+	if (r != RC_OK)
+		call->code = cli_fail(c, EXIT_UNREACHABLE, "%s; is `rollcall serve` running?", why->text);
+	else if (json_parse(a->body, a->len, &call->answer, NULL) != RC_OK)
+		call->code = cli_fail(c, EXIT_FAILED, "%s answers %d, and not as rollcall does", call->client->server,
 				      a->status);
-		return;
-	}
-	if (a->status / 100 == 2) {
-		call->code = EXIT_DONE;
-		return;
-	}
-	const char *hint = json_text(call->answer, "hint", "");
-	call->code = cli_fail(call->cli, exit_of(a->status), "%s%s%s%s", json_text(call->answer, "error", "failed"),
-			      *hint ? " (" : "", hint, *hint ? ")" : "");
+	else
+		call->code = a->status / 100 == 2 ? EXIT_DONE : client_refusal(c, a->status, call->answer);
 }
 
 /* ---- who asks ---- */
@@ -80,35 +75,68 @@ static char *find_token(const struct cli *c)
 	return token;
 }
 
-static enum exit_code ask_service(struct call *call, struct http_client *http, const char *method, const char *path,
-				  const char *body, const char *ca_pem)
+static enum result open_parts(struct client *k, struct error *e)
 {
-	const struct cli *c = call->cli;
-	CLEANUP(free_p) char *token = find_token(c);
-	char url[PATH_MAX_BYTES], authorization[1024], type[128];
-	size_t len = strlen(call->server);
-	while (len && call->server[len - 1] == '/')
+	const struct cli *c = k->cli;
+	const char *server = c->server ? c->server : "http://127.0.0.1:8484";
+	size_t len = strlen(server), ca_len = 0;
+	while (len && server[len - 1] == '/')
 		len--;
-	int n = snprintf(url, sizeof url, "%.*s%s", (int)len, call->server, path);
-	int m = snprintf(authorization, sizeof authorization, "Authorization: Bearer %s", token ? token : "");
-	if (n < 0 || (size_t)n >= sizeof url || m < 0 || (size_t)m >= sizeof authorization)
-		return cli_fail(c, EXIT_FAILED, "the address or the token is too long");
-	(void)snprintf(type, sizeof type, "Content-Type: %s", call->type);
-	const char *headers[] = { type, token ? authorization : NULL, NULL };
-	struct http_tls tls = { .ca_pem = ca_pem };
-	struct http_request q = { .method = method,
-				  .url = url,
-				  .headers = headers,
-				  .body = body,
-				  .body_len = body ? strlen(body) : 0,
-				  .tls = ca_pem ? &tls : NULL,
-				  .timeout_ms = TIMEOUT_MS,
-				  .max_body_bytes = 64 << 20 };
+	if (len >= sizeof k->server)
+		return error_set(e, RC_INVALID, "the address is too long");
+	(void)snprintf(k->server, sizeof k->server, "%.*s", (int)len, server);
+	k->token = find_token(c);
+	if (k->token && strlen(k->token) > TOKEN_BYTES_MAX)
+		return error_set(e, RC_INVALID, "the token is too long");
+	enum result r = c->ca ? file_load(c->ca, &k->ca, &ca_len, e) : RC_OK;
+	if (r == RC_OK)
+		r = loop_create(&k->loop, e);
+	return r == RC_OK ? http_client_create(k->loop, "rollcall-cli/" ROLLCALL_VERSION, &k->http, e) : r;
+}
+
+enum exit_code client_open(const struct cli *c, struct client **ret)
+{
 	struct error e;
-	if (!http_send(http, &q, answered, call, &e))
+	CLEANUP(client_close_p) struct client *k = calloc(1, sizeof *k);
+	if (!k)
+		return cli_fail(c, EXIT_FAILED, "no memory");
+	k->cli = c;
+	process_prepare();
+	if (open_parts(k, &e) != RC_OK)
 		return cli_fail_result(c, &e);
-	loop_run(call->loop);
-	return call->code;
+	*ret = TAKE(k);
+	return EXIT_DONE;
+}
+
+void client_close(struct client *k)
+{
+	if (!k)
+		return;
+	http_client_destroy(k->http);
+	if (k->loop)
+		loop_destroy(k->loop);
+	free(k->token);
+	free(k->ca);
+	free(k);
+}
+
+struct http_call *client_begin(struct client *k, const struct http_request *q, const char *path, const char *header,
+			       http_done *done, void *owner, struct error *e)
+{
+	char url[PATH_MAX_BYTES], authorization[TOKEN_BYTES_MAX + 32];
+	int n = snprintf(url, sizeof url, "%s%s", k->server, path);
+	if (n < 0 || (size_t)n >= sizeof url) {
+		(void)error_set(e, RC_INVALID, "the address is too long");
+		return NULL;
+	}
+	(void)snprintf(authorization, sizeof authorization, "Authorization: Bearer %s", k->token ? k->token : "");
+	const char *headers[] = { header ? header : "Accept: */*", k->token ? authorization : NULL, NULL };
+	struct http_tls tls = { .ca_pem = k->ca };
+	struct http_request whole = *q;
+	whole.url = url;
+	whole.headers = headers;
+	whole.tls = k->ca ? &tls : NULL;
+	return http_send(k->http, &whole, done, owner, e);
 }
 
 enum exit_code client_call(const struct cli *c, const char *method, const char *path, const char *body, cJSON **ret)
@@ -119,30 +147,43 @@ enum exit_code client_call(const struct cli *c, const char *method, const char *
 enum exit_code client_send(const struct cli *c, const char *method, const char *path, const char *type,
 			   const char *body, cJSON **ret)
 {
+	char header[128];
 	struct error e;
-	CLEANUP(free_p) char *ca = NULL;
-	size_t len = 0;
-	struct http_client *http = NULL;
-	struct call call = { .cli = c, .server = c->server ? c->server : "http://127.0.0.1:8484", .type = type };
-	process_prepare();
-	if (c->ca && file_load(c->ca, &ca, &len, &e) != RC_OK)
+	CLEANUP(client_close_p) struct client *k = NULL;
+	enum exit_code code = client_open(c, &k);
+	if (code != EXIT_DONE)
+		return code;
+	struct call call = { .client = k, .code = EXIT_FAILED };
+	struct http_request q = { .method = method,
+				  .body = body,
+				  .body_len = body ? strlen(body) : 0,
+				  .timeout_ms = TIMEOUT_MS,
+				  .max_body_bytes = 64 << 20 };
+	(void)snprintf(header, sizeof header, "Content-Type: %s", type);
+	if (!client_begin(k, &q, path, header, answered, &call, &e))
 		return cli_fail_result(c, &e);
-	enum result r = loop_create(&call.loop, &e);
-	if (r == RC_OK)
-		r = http_client_create(call.loop, "rollcall-cli/" ROLLCALL_VERSION, &http, &e);
-	enum exit_code code = r == RC_OK ? ask_service(&call, http, method, path, body, ca) : cli_fail_result(c, &e);
-	if (http)
-		http_client_destroy(http);
-	if (call.loop)
-		loop_destroy(call.loop);
-	if (code == EXIT_DONE)
+	loop_run(k->loop);
+	if (call.code == EXIT_DONE)
 		*ret = call.answer;
 	else
 		cJSON_Delete(call.answer);
-	return code;
+	return call.code;
 }
 
 /* ---- names ---- */
+
+void client_rollout_path(const char *ns, const char *name, const char *more, char *buf)
+{
+	struct strbuf b;
+	strbuf_init(&b, CLIENT_PATH - 1);
+	strbuf_add(&b, "/api/v1/rollouts/");
+	strbuf_add_urlencoded(&b, ns, strlen(ns));
+	strbuf_addc(&b, '/');
+	strbuf_add_urlencoded(&b, name, strlen(name));
+	strbuf_add(&b, more);
+	(void)text_copy(buf, CLIENT_PATH, b.s); /* two names of CLIENT_NAME bytes fit, all of them escaped */
+	strbuf_finish(&b);
+}
 
 static enum exit_code take_apart(const struct cli *c, const char *ns, size_t ns_len, const char *name, char *ret_ns,
 				 char *ret_name)

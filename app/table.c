@@ -3,9 +3,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/text.h"
+#include "app/terminal.h"
+#include "base/strbuf.h"
+
+/* A character has four bytes at most; escapes are no part of a cell. */
+enum { CELL_COLUMNS_MAX = TABLE_CELL / 4 - 1, CELL_BYTES_MAX = 1 << 20 };
 
 void table_init(struct table *t, size_t columns)
 {
@@ -25,63 +28,36 @@ static bool grow(struct table *t)
 
 void table_add(struct table *t, const char *text)
 {
+	struct strbuf clean, cut;
 	if (t->count == t->cap && !grow(t)) {
 		t->failed = true;
 		return;
 	}
-	char *cell = t->cells[t->count++];
-	size_t len = strlen(text);
-	if (len >= TABLE_CELL)
-		len = text_prefix(text, TABLE_CELL / 4); /* whole characters, of four bytes at most */
-	memcpy(cell, text, len);
-	cell[len] = '\0';
-	for (char *p = cell; *p; p++)
-		if ((unsigned char)*p < 0x20 || *p == 0x7f)
-			*p = '?';
-}
-
-/* Code points: what stands in a table here is Latin. */
-static size_t width_of(const char *cell)
-{
-	size_t n = 0;
-	for (; *cell; cell++)
-		n += ((unsigned char)*cell & 0xc0) != 0x80;
-	return n;
-}
-
-bool terminal_has_color(void)
-{
-	return isatty(STDOUT_FILENO) && text_empty(getenv("NO_COLOR")) && !text_eq(getenv("TERM"), "dumb");
-}
-
-const char *phase_color(const char *phase)
-{
-	static const struct {
-		const char *phase, *escape;
-	} colors[] = {
-		{ "Succeeded", "\033[32m" }, { "Initialized", "\033[32m" },      { "Failed", "\033[31m" },
-		{ "Waiting", "\033[33m" },   { "WaitingPromotion", "\033[33m" }, { "Progressing", "\033[34m" },
-		{ "Promoting", "\033[34m" }, { "Finalising", "\033[34m" },
-	};
-	for (size_t i = 0; terminal_has_color() && i < sizeof colors / sizeof *colors; i++)
-		if (text_eq(phase, colors[i].phase))
-			return colors[i].escape;
-	return "";
+	strbuf_init(&clean, CELL_BYTES_MAX);
+	strbuf_init(&cut, TABLE_CELL - 1);
+	terminal_add_foreign(&clean, text);
+	terminal_add_cut(&cut, clean.s, CELL_COLUMNS_MAX);
+	memcpy(t->cells[t->count], cut.s, cut.len + 1);
+	t->failed = t->failed || clean.overflow || cut.overflow;
+	t->count++;
+	strbuf_finish(&clean);
+	strbuf_finish(&cut);
 }
 
 void table_print(struct table *t)
 {
 	size_t widths[TABLE_COLUMNS] = { 0 };
+	bool colors = terminal_has_color();
 	for (size_t i = 0; i < t->count; i++) {
-		size_t w = width_of(t->cells[i]);
+		size_t w = terminal_width(t->cells[i]);
 		if (w > widths[i % t->columns])
 			widths[i % t->columns] = w;
 	}
 	for (size_t i = 0; i < t->count && !t->failed; i++) {
-		const char *color = phase_color(t->cells[i]);
+		const char *color = colors ? tone_escape(phase_tone(t->cells[i])) : "";
 		bool last = i % t->columns == t->columns - 1;
-		printf("%s%s%s", color, t->cells[i], *color ? "\033[0m" : "");
-		printf("%*s", last ? 0 : (int)(widths[i % t->columns] - width_of(t->cells[i]) + 3), "");
+		printf("%s%s%s", color, t->cells[i], *color ? TONE_END : "");
+		printf("%*s", last ? 0 : (int)(widths[i % t->columns] - terminal_width(t->cells[i]) + 3), "");
 		if (last)
 			putchar('\n');
 	}

@@ -5,6 +5,7 @@
 
 #include "app/client.h"
 #include "app/object_words.h"
+#include "app/print.h"
 #include "app/table.h"
 #include "base/clock.h"
 #include "base/duration.h"
@@ -233,7 +234,7 @@ static const struct column *columns_of(const char *kind)
 static void print_table(const struct cli *c, const cJSON *items)
 {
 	const struct column *columns = columns_of(json_text(items, "0.kind", ""));
-	bool wide = text_eq(c->output, "wide");
+	bool wide = output_is(c, "wide");
 	size_t n = 0;
 	struct table t;
 	char cell[CELL];
@@ -262,7 +263,7 @@ static enum exit_code print_items(const struct cli *c, const cJSON *items)
 		fputs("nothing found\n", stderr);
 		return EXIT_DONE;
 	}
-	if (!text_eq(c->output, "name")) {
+	if (!output_is(c, "name")) {
 		print_table(c, items);
 		return EXIT_DONE;
 	}
@@ -271,15 +272,6 @@ static enum exit_code print_items(const struct cli *c, const cJSON *items)
 		object_kind_word(json_text(o, "kind", ""), kind);
 		printf("%s/%s\n", kind, json_text(o, "metadata.name", ""));
 	}
-	return EXIT_DONE;
-}
-
-static enum exit_code print_json(const struct cli *c, const cJSON *v)
-{
-	CLEANUP(free_p) char *text = json_print(v);
-	if (!text)
-		return cli_fail(c, EXIT_FAILED, "no memory");
-	puts(text);
 	return EXIT_DONE;
 }
 
@@ -294,8 +286,8 @@ static enum exit_code get_one(const struct cli *c)
 	strbuf_finish(&path);
 	if (code != EXIT_DONE)
 		return code;
-	if (text_eq(c->output, "json")) {
-		code = print_json(c, answer);
+	if (output_is_data(c)) {
+		code = output_data(c, answer);
 		cJSON_Delete(answer);
 		return code;
 	}
@@ -322,7 +314,7 @@ static enum exit_code get_all(const struct cli *c)
 	strbuf_finish(&path);
 	if (code != EXIT_DONE)
 		return code;
-	return text_eq(c->output, "json") ? print_json(c, answer) : print_items(c, json_at(answer, "items"));
+	return output_is_data(c) ? output_data(c, answer) : print_items(c, json_at(answer, "items"));
 }
 
 enum exit_code verb_get(struct cli *c)

@@ -4,28 +4,17 @@
 #include <string.h>
 
 #include "app/client.h"
+#include "app/print.h"
 #include "app/table.h"
+#include "app/terminal.h"
+#include "app/tree.h"
 #include "base/clock.h"
 #include "base/duration.h"
 #include "base/json.h"
 #include "base/strbuf.h"
 #include "base/text.h"
 
-enum { PATH_BYTES = 2048 };
-
-static enum exit_code print_json(const struct cli *c, const cJSON *v)
-{
-	CLEANUP(free_p) char *text = json_print(v);
-	if (!text)
-		return cli_fail(c, EXIT_FAILED, "no memory");
-	puts(text);
-	return EXIT_DONE;
-}
-
-static bool wants(const struct cli *c, const char *format)
-{
-	return text_eq(c->output, format);
-}
+enum { PATH_BYTES = 2048, TREE_BYTES = 1 << 20 };
 
 /* "3m" since then; "" when it is unknown. */
 static const char *age_of(const char *at, char buf[32])
@@ -95,19 +84,19 @@ enum exit_code verb_list(struct cli *c)
 	if (code != EXIT_DONE)
 		return code;
 	const cJSON *list = json_at(answer, "rollouts"), *r;
-	if (wants(c, "json"))
-		return print_json(c, list);
+	if (output_is_data(c))
+		return output_data(c, list);
 	if (!cJSON_GetArraySize(list))
 		return fputs("no rollouts\n", stderr) < 0 ? EXIT_FAILED : EXIT_DONE;
-	if (!wants(c, "name"))
-		add_head(&t, wants(c, "wide"));
+	if (!output_is(c, "name"))
+		add_head(&t, output_is(c, "wide"));
 	cJSON_ArrayForEach (r, list) {
-		if (wants(c, "name"))
+		if (output_is(c, "name"))
 			printf("%s/%s\n", json_text(r, "namespace", ""), json_text(r, "name", ""));
 		else
 			add_rollout(&t, r);
 	}
-	if (!wants(c, "name"))
+	if (!output_is(c, "name"))
 		table_print(&t);
 	return EXIT_DONE;
 }
@@ -116,20 +105,12 @@ enum exit_code verb_list(struct cli *c)
 
 static enum exit_code get_rollout(const struct cli *c, const char *word, const char *more, cJSON **ret)
 {
-	char ns[CLIENT_NAME], name[CLIENT_NAME];
-	struct strbuf path;
+	char ns[CLIENT_NAME], name[CLIENT_NAME], path[CLIENT_PATH];
 	enum exit_code code = client_resolve(c, word, ns, name);
 	if (code != EXIT_DONE)
 		return code;
-	strbuf_init(&path, PATH_BYTES);
-	strbuf_add(&path, "/api/v1/rollouts/");
-	strbuf_add_urlencoded(&path, ns, strlen(ns));
-	strbuf_addc(&path, '/');
-	strbuf_add_urlencoded(&path, name, strlen(name));
-	strbuf_add(&path, more);
-	code = client_call(c, "GET", path.s, NULL, ret);
-	strbuf_finish(&path);
-	return code;
+	client_rollout_path(ns, name, more, path);
+	return client_call(c, "GET", path, NULL, ret);
 }
 
 static void line(const char *label, const char *text)
@@ -138,50 +119,24 @@ static void line(const char *label, const char *text)
 		printf("%-10s %s\n", label, text);
 }
 
-static void print_side(const char *label, const cJSON *s)
+static enum exit_code print_status(const struct cli *c, const cJSON *rollout)
 {
-	if (!*json_text(s, "workload", ""))
-		return;
-	printf("%-10s %s  %d/%d ready  %d%%  %s\n", label, json_text(s, "workload", ""), (int)json_int(s, "ready", 0),
-	       (int)json_int(s, "wanted", 0), (int)json_int(s, "weight", 0), json_text(s, "images", ""));
-}
-
-static void print_checks(const cJSON *r)
-{
-	const cJSON *k;
-	cJSON_ArrayForEach (k, json_at(r, "checks"))
-		printf("%-10s %s %s (%s) %s\n", "check", json_text(k, "name", ""), json_text(k, "value", ""),
-		       json_text(k, "limit", ""),
-		       !json_bool(k, "measured", false) ? "not measured"
-		       : json_bool(k, "good", false)    ? "good"
-							: "bad");
-}
-
-static void print_status(const cJSON *r)
-{
-	char text[64], age[32];
-	const char *phase = json_text(r, "phase", ""), *color = phase_color(phase);
-	printf("%s/%s on %s\n", json_text(r, "namespace", ""), json_text(r, "name", ""), json_text(r, "cluster", ""));
-	printf("%-10s %s%s%s%s\n", "phase", color, *phase ? phase : "-", *color ? "\033[0m" : "",
-	       json_bool(r, "paused", false)      ? ", paused"
-	       : json_bool(r, "suspended", false) ? ", suspended"
-						  : "");
-	(void)snprintf(text, sizeof text, "%d of %d", (int)json_int(r, "step", 0), (int)json_int(r, "steps", 0));
-	line("step", text);
-	print_side("stable", json_at(r, "stable"));
-	print_side("canary", json_at(r, "canary"));
-	line("revision", json_text(r, "revision", ""));
-	line("asked by", json_text(r, "requestedBy", ""));
-	print_checks(r);
-	(void)snprintf(text, sizeof text, "%d of %d", (int)json_int(r, "failedChecks", 0),
-		       (int)json_int(r, "threshold", 0));
-	line("failed", json_int(r, "failedChecks", 0) ? text : "");
-	line("waits for", json_text(r, "gate.type", ""));
-	line("next", json_text(r, "next", ""));
-	line("message", json_text(r, "message", ""));
-	line("invalid", json_text(r, "invalid", ""));
-	line("changed", age_of(json_text(r, "changedAt", ""), age));
-	line("cluster", *json_text(r, "unreachableSince", "") ? "cannot be reached; this may be old" : "");
+	char path[CLIENT_PATH];
+	CLEANUP(json_delete_p) cJSON *answer = NULL;
+	struct strbuf tree;
+	client_rollout_path(json_text(rollout, "namespace", ""), json_text(rollout, "name", ""), "/approvals", path);
+	enum exit_code code = client_call(c, "GET", path, NULL, &answer);
+	if (code != EXIT_DONE)
+		return code;
+	const struct tree_view v = { .rollout = rollout,
+				     .approvals = json_at(answer, "approvals"),
+				     .now_ms = clock_system()->wall(clock_system()).v,
+				     .color = terminal_has_color() };
+	strbuf_init(&tree, TREE_BYTES);
+	tree_render(&tree, &v);
+	fputs(tree.s, stdout);
+	strbuf_finish(&tree);
+	return EXIT_DONE;
 }
 
 enum exit_code verb_status(struct cli *c)
@@ -190,12 +145,12 @@ enum exit_code verb_status(struct cli *c)
 	enum exit_code code = get_rollout(c, c->words[0], "", &r);
 	if (code != EXIT_DONE)
 		return code;
-	if (wants(c, "json"))
-		return print_json(c, r);
-	if (wants(c, "name"))
+	if (output_is_data(c))
+		return output_data(c, r);
+	if (output_is(c, "name"))
 		printf("%s/%s\n", json_text(r, "namespace", ""), json_text(r, "name", ""));
 	else
-		print_status(r);
+		return print_status(c, r);
 	return EXIT_DONE;
 }
 
@@ -229,8 +184,8 @@ enum exit_code verb_who(struct cli *c)
 	enum exit_code code = get_rollout(c, c->words[0], "/who", &answer);
 	if (code != EXIT_DONE)
 		return code;
-	if (wants(c, "json"))
-		return print_json(c, answer);
+	if (output_is_data(c))
+		return output_data(c, answer);
 	line("policy", json_text(answer, "policy", ""));
 	print_names("approve", json_at(answer, "approvers"));
 	const cJSON *right, *approval;
@@ -279,8 +234,8 @@ enum exit_code verb_history(struct cli *c)
 	strbuf_finish(&path);
 	if (code != EXIT_DONE)
 		return code;
-	if (wants(c, "json"))
-		return print_json(c, json_at(answer, "history"));
+	if (output_is_data(c))
+		return output_data(c, json_at(answer, "history"));
 	print_history(json_at(answer, "history"));
 	return EXIT_DONE;
 }
@@ -326,8 +281,8 @@ enum exit_code verb_outbox(struct cli *c)
 	if (code != EXIT_DONE)
 		return code;
 	const cJSON *rows = json_at(answer, "outbox"), *row;
-	if (wants(c, "json"))
-		return print_json(c, rows);
+	if (output_is_data(c))
+		return output_data(c, rows);
 	if (!cJSON_GetArraySize(rows))
 		return fputs("nothing waits\n", stderr) < 0 ? EXIT_FAILED : EXIT_DONE;
 	table_init(&t, 6);

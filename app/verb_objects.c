@@ -7,6 +7,7 @@
 #include "app/client.h"
 #include "app/file.h"
 #include "app/object_words.h"
+#include "app/print.h"
 #include "base/json.h"
 #include "base/strbuf.h"
 #include "base/text.h"
@@ -34,7 +35,7 @@ static void print_entry(const struct cli *c, const char *file, const cJSON *entr
 	else if (text_eq(result, "error"))
 		fprintf(stderr, "%s:%d:%d: %s/%s: %s\n", file, (int)json_int(entry, "line", 0),
 			(int)json_int(entry, "column", 0), kind, name, json_text(entry, "error", ""));
-	else if (text_eq(c->output, "name"))
+	else if (output_is(c, "name"))
 		printf("%s/%s\n", kind, name);
 	else
 		printf("%s/%s %s\n", kind, name, result);
@@ -80,13 +81,13 @@ static enum exit_code apply_file(const struct cli *c, const char *file)
 	strbuf_finish(&path);
 	if (code != EXIT_DONE)
 		return code;
-	if (text_eq(c->output, "json")) {
-		CLEANUP(free_p) char *json = json_print(json_at(answer, "objects"));
-		puts(json ? json : "[]");
-	}
+	if (output_is_data(c))
+		code = output_data(c, json_at(answer, "objects"));
 	cJSON_ArrayForEach (entry, json_at(answer, "objects"))
-		if (!text_eq(c->output, "json"))
+		if (!output_is_data(c))
 			print_entry(c, file, entry);
+	if (code != EXIT_DONE)
+		return code;
 	return json_int(answer, "errors", 0) ? EXIT_FAILED : EXIT_DONE;
 }
 

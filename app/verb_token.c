@@ -6,6 +6,7 @@
 
 #include "app/client.h"
 #include "app/house.h"
+#include "app/print.h"
 #include "app/process.h"
 #include "app/table.h"
 #include "base/duration.h"
@@ -75,11 +76,8 @@ static enum exit_code print_tokens(const struct cli *c, const cJSON *list)
 	static const char *const members[] = { "name", "scope", "createdAt", "expiresAt", "usedAt" };
 	struct table t;
 	const cJSON *row;
-	if (text_eq(c->output, "json")) {
-		CLEANUP(free_p) char *text = json_print(list);
-		puts(text ? text : "[]");
-		return EXIT_DONE;
-	}
+	if (output_is_data(c))
+		return output_data(c, list);
 	table_init(&t, 5);
 	for (size_t i = 0; i < 5; i++)
 		table_add(&t, heads[i]);
@@ -88,12 +86,12 @@ static enum exit_code print_tokens(const struct cli *c, const cJSON *list)
 			const char *text = json_text(row, members[i], "");
 			table_add(&t, *text ? text : "never");
 		}
-	if (!text_eq(c->output, "name"))
+	if (!output_is(c, "name"))
 		table_print(&t);
 	else
 		cJSON_ArrayForEach (row, list)
 			puts(json_text(row, "name", ""));
-	if (text_eq(c->output, "name"))
+	if (output_is(c, "name"))
 		free(t.cells);
 	return EXIT_DONE;
 }

@@ -23,6 +23,13 @@ const struct verb verbs[] = {
 	{ "delete", "KIND NAME", "Remove an object of cluster.embedded", 2, 2, "namespace", verb_delete, NULL },
 	{ "list", "", "Rollouts, those that wait or move first", 0, 0, "namespace all-namespaces output", verb_list, NULL },
 	{ "status", "NAME", "Where a rollout stands", 1, 1, TARGET " output", verb_status, NULL },
+	{ "watch", "[NAME...]", "Rollouts as they go: without a name all, those that wait for somebody first", 0, 20,
+	  TARGET " output", verb_watch,
+	  "On a terminal the picture is repainted in place; elsewhere each change is a line, and with -o json an object on a\n"
+	  "line. Until it is interrupted." },
+	{ "wait", "NAME", "Wait for how a rollout ends; the exit code says it", 1, 1, TARGET " for timeout revision", verb_wait,
+	  "--for promoted: 0 when it is, 1 when it failed. --for failed: the other way round. --for decided: 0 when what is asked\n"
+	  "was approved, 3 when it was rejected, 1 when the question died. A rollout that is at rest already counts as it is." },
 	{ "approve", "NAME [REASON]", "Vote for what a rollout waits for", 1, 100, DECISION, verb_decide, NULL },
 	{ "reject", "NAME [REASON]", "Vote against it", 1, 100, DECISION, verb_decide, NULL },
 	{ "promote", "NAME [REASON]", "Skip what is left of the analysis and promote", 1, 100, DECISION, verb_decide, NULL },

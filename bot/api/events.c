@@ -1,5 +1,6 @@
-/* GET /api/v1/events: server-sent events. A peer first gets every rollout as it is ("rollouts"), then each change; with
- * the Last-Event-ID of the newest change it has missed nothing and gets no list. */
+/* GET /api/v1/events: server-sent events. A peer first gets every rollout as it is ("rollouts"), then each change of a
+ * rollout, and of a question to people ("approval"); with the Last-Event-ID of the newest change it has missed nothing
+ * and gets no list. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -115,6 +116,25 @@ void rest_event(void *owner, const struct rollout_event *ev)
 	strbuf_addf(&b, ",\"warning\":%s,\"rollout\":", ev->warning ? "true" : "false");
 	rest_add_rollout(&b, ev->rollout);
 	strbuf_add(&b, "}\n\n");
+	for (struct rest_stream *s = a->streams; s && !b.overflow; s = s->next)
+		(void)http_stream_send(s->x, b.s, b.len);
+	strbuf_finish(&b);
+}
+
+/* A vote leaves the rollout as it is, and everybody wants to see it. */
+void rest_approval_event(void *owner, enum approval_news news, const struct approval *approval)
+{
+	struct rest *a = owner;
+	if (!approval || news == APPROVAL_REMINDED)
+		return;
+	a->event_id++;
+	if (!a->streams)
+		return;
+	struct strbuf b;
+	strbuf_init(&b, EVENT_MAX);
+	print_event(a, &b, "approval");
+	rest_add_approval(&b, approval);
+	strbuf_add(&b, "\n\n");
 	for (struct rest_stream *s = a->streams; s && !b.overflow; s = s->next)
 		(void)http_stream_send(s->x, b.s, b.len);
 	strbuf_finish(&b);

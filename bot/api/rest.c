@@ -243,6 +243,8 @@ enum result rest_create(const struct rest_options *o, struct rest **ret, struct 
 	a->process =
 		metrics_add(o->metrics, METRIC_GAUGE, "process_resident_memory_bytes", "Resident memory.", "", NULL);
 	engine_listen(o->engine, rest_event, a);
+	if (o->approvals)
+		approvals_listen(o->approvals, rest_approval_event, a);
 	*ret = TAKE(a);
 	return RC_OK;
 }
@@ -260,6 +262,8 @@ void rest_destroy(struct rest *a)
 	rest_streams_end(a);
 	while (a->calls)
 		(void)rest_call_end(a->calls);
+	if (a->o.approvals)
+		approvals_forget(a->o.approvals, a);
 	free(a);
 }
 

@@ -65,5 +65,6 @@ http_handler rest_gate_check, rest_gate_check_policy, rest_gate_approve, rest_ga
 	rest_gate_close, rest_rollback_check, rest_rollback_open; /* gates.c */
 http_handler rest_events;                                         /* events.c */
 engine_listener rest_event;
+approval_listener rest_approval_event;
 void rest_streams_end(struct rest *a);
 http_handler rest_healthz, rest_readyz, rest_metrics; /* health.c */

@@ -49,7 +49,7 @@ struct approvals {
 	struct {
 		approval_listener *cb;
 		void *owner;
-	} listeners[4];
+	} listeners[8];
 	struct {
 		approval_recorder *cb;
 		void *owner;

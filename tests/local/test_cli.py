@@ -65,7 +65,7 @@ class Cli(unittest.TestCase):
             ("status",): "something is missing\nusage: rollcall status NAME",
             ("status", "a", "b"): '"b" is too much',
             ("list", "--outptu", "json"): 'unknown option "--outptu"; did you mean --output?',
-            ("list", "-o", "xml"): "--output must be json, wide or name",
+            ("list", "-o", "xml"): "--output must be json, yaml, wide or name",
             ("list", "-o"): "--output wants FORMAT",
             ("list", "-A", "-n", "x"): "exclude each other",
             ("list", "--all-namespaces=yes"): "takes no value",
