@@ -28,6 +28,7 @@ void config_free(struct config *c)
 	if (!c)
 		return;
 	wipe(c->slack.bot_token);
+	wipe(c->slack.app_token);
 	wipe(c->slack.signing_secret);
 	wipe(c->slack.previous_signing_secret);
 	wipe(c->controller.event_webhook);

@@ -77,7 +77,9 @@ struct config {
 		} egress;
 	} controller;
 	struct {
-		const char *bot_token, *signing_secret, *previous_signing_secret, *api_url, *path, *team, *app;
+		const char *bot_token, *app_token, *signing_secret, *previous_signing_secret;
+		const char *api_url, *path, *team, *app;
+		int64_t connections;
 		const char *const *response_hosts;
 	} slack; /* bot_token NULL: not configured */
 	struct {

@@ -120,8 +120,11 @@ static const struct config_key policy_keys[] = {
 #undef OF
 static const struct config_key slack_keys[] = {
 	{ "bot_token", CONFIG_SECRET, IN(slack.bot_token), .example = "${env:SLACK_BOT_TOKEN}", .required = true, .help = "xoxb-..." },
-	{ "signing_secret", CONFIG_SECRET, IN(slack.signing_secret), .example = "${env:SLACK_SIGNING_SECRET}", .required = true,
-	  .help = "Proves that a request comes from Slack." },
+	{ "app_token", CONFIG_SECRET, IN(slack.app_token), .example = "${env:SLACK_APP_TOKEN}",
+	  .help = "xapp-...: Socket Mode, for which nothing must be reachable from outside. Without it Slack posts to `path`." },
+	{ "connections", CONFIG_INT, IN(slack.connections), "2", .min = 1, .max = 9, .help = "That Socket Mode keeps open." },
+	{ "signing_secret", CONFIG_SECRET, IN(slack.signing_secret), .example = "${env:SLACK_SIGNING_SECRET}",
+	  .help = "Proves that a request comes from Slack. Required without an app token." },
 	{ "previous_signing_secret", CONFIG_SECRET, IN(slack.previous_signing_secret),
 	  .example = "${env:SLACK_PREVIOUS_SIGNING_SECRET}", .help = "The old one, while it is being replaced." },
 	{ "api_url", CONFIG_TEXT, IN(slack.api_url), "https://slack.com/api/", .help = "Another one for GovSlack or a proxy." },
@@ -214,7 +217,7 @@ const struct config_key config_keys[] = {
 	  .entry_bytes = sizeof(struct config_policy),
 	  .help = "Who decides what. A Canary names its policy with rollcall.dev/policy; \"default\" serves the others, and is only the "
 		  "command line on this machine (token:local) when it is not written here. Changes on SIGHUP." },
-	{ "slack", CONFIG_SECTION, .keys = slack_keys, .help = "A Slack app over HTTP." },
+	{ "slack", CONFIG_SECTION, .keys = slack_keys, .help = "A Slack app, over Socket Mode or HTTP." },
 	{ "dingtalk", CONFIG_SECTION, .keys = dingtalk_keys, .help = "DingTalk group robots. Decisions come in by links: see public_url and link_identity." },
 	{ "routes", CONFIG_LIST, IN(routes_written), .keys = route_keys, .entry_bytes = sizeof(struct config_route),
 	  .help = "Where cards go: the first route that fits. The annotation rollcall.dev/channels goes before all of them. "

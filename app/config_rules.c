@@ -381,6 +381,9 @@ static void rules_slack(struct config_reader *r, const struct config *c)
 {
 	if (!has(r, "slack"))
 		return;
+	if (text_empty(c->slack.signing_secret) && text_empty(c->slack.app_token))
+		config_finding(r, place(r, "slack", NULL), true, "slack",
+			       "needs a signing_secret (Slack posts to us) or an app_token (Socket Mode)");
 	if (c->slack.path &&
 	    (*c->slack.path != '/' || text_starts(c->slack.path, "/api/") || text_starts(c->slack.path, "/gate/")))
 		config_finding(r, place(r, "slack", "path", NULL), false, "slack.path",

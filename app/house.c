@@ -128,6 +128,8 @@ static enum result build_slack(struct house *h, struct channel **ret, struct err
 	const struct config *c = h->config;
 	struct channel_context ctx = context_of(h);
 	struct slack_options o = { .bot_token = c->slack.bot_token,
+				   .app_token = c->slack.app_token,
+				   .connections = (int)c->slack.connections,
 				   .signing_secrets = { c->slack.signing_secret, c->slack.previous_signing_secret },
 				   .api_url = c->slack.api_url,
 				   .path = c->slack.path,

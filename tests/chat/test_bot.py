@@ -9,60 +9,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-import objects  # noqa: E402
-import rig  # noqa: E402
-import story  # noqa: E402
-from story import CHANNEL, IMAGE  # noqa: E402
+from story import CHANNEL  # noqa: E402
+from talk import NAME, Conversation  # noqa: E402
 from tests.fakes.slack import Tamper  # noqa: E402
 
-NAME = "app-0"
 
-
-class Bot(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.scene = story.Scene("bot", node=False)
-        cls.addClassCleanup(cls.scene.close)
-        cls.kube = cls.scene.kube
-        cls.slack = cls.scene.slack
-        cls.kube.empty_namespace("default")
-        bodies = objects.at_rest(0)
-        bodies[3]["metadata"]["annotations"]["rollcall.dev/gates"] = "confirm-rollout"
-        bodies[3]["spec"]["analysis"]["interval"] = "1s"
-        objects.many(cls.kube, 1, lambda _: bodies)
-        cls.scene.start()
-        cls.round = 0
-
-    def setUp(self):
-        self.slack.clear_faults()
-        self.scene.dingtalk.clear_faults()
-
-    def tearDown(self):
-        self.scene.assert_healthy()
-
-    def released(self):
-        """A new revision waits for people; answers its tag."""
-        type(self).round += 1
-        tag = f"r{self.round}x"
-        self.kube.set_image(NAME, "podinfod", f"{IMAGE}:{tag}")
-        return tag
-
-    def card(self, tag, predicate=lambda m: True, timeout=30):
-        def look():
-            return next((m for m in reversed(self.slack.messages(CHANNEL))
-                         if not m.thread_ts and not m.deleted and tag in m.plain and predicate(m)), None)
-        return rig.wait_for(look, timeout, lambda: f"a card about {tag}\n{self.slack.dump()}\n{self.scene.trouble()}")
-
-    def question(self, tag, timeout=30):
-        def look():
-            return next((r for m in self.slack.messages(CHANNEL) for r in self.slack.replies(m)
-                         if r.buttons and tag in r.plain), None)
-        return rig.wait_for(look, timeout, lambda: f"a question about {tag}\n{self.slack.dump()}\n{self.scene.trouble()}")
-
-    def told(self, user, text):
-        return rig.wait_for(lambda: next((e for e in self.slack.ephemerals(CHANNEL, user) if text in e.plain), None), 15,
-                            lambda: f"{user} is told {text!r}\n{self.slack.dump()}\n{self.scene.trouble()}")
-
+class Bot(Conversation, unittest.TestCase):
     # -- the door ------------------------------------------------------------------------------------------------------
 
     def test_handshake_and_certificate_probe(self):

@@ -215,5 +215,75 @@ class BoltTest(unittest.TestCase):
         self.assertEqual([d.error for _, d in self.slack.timeouts], ["timeout"])
 
 
+class SocketTest(unittest.TestCase):
+    """The official Socket Mode client reads what the fake sends, and the fake what it answers."""
+
+    def setUp(self):
+        self.slack = FakeSlack().start()
+        self.addCleanup(self.slack.stop)
+        self.slack.add_channel("C09", "releases", ["U77", "U78"])
+        self.slack.by_socket = True
+
+    def client(self, **options):
+        client = self.enterContext(Official("slack_socket.js", appToken=self.slack.app_token,
+                                            slackApiUrl=self.slack.api_url, **options))
+        self.slack.wait_links(1)
+        return client
+
+    def test_a_command_is_answered_in_its_acknowledgement(self):
+        client = self.client(answer={"text": "heard"})
+        delivery = self.slack.slash("U77", "C09", "/canary", "list")
+        self.assertEqual(delivery.status, 200)
+        self.assertLess(delivery.seconds, 3)
+        self.assertEqual(client.wait_event("envelope")["body"]["text"], "list")
+        self.slack.wait_ephemeral("C09", "U77", "heard")
+        self.slack.assert_clean()
+
+    def test_events_carry_their_retry(self):
+        client = self.client()
+        self.assertEqual(self.slack.mention("U77", "C09", "status", retry_num=2).status, 200)
+        event = client.wait_event("envelope")
+        self.assertEqual((event["retry_num"], event["body"]["event"]["type"]), (2, "app_mention"))
+
+    def test_a_warning_is_followed_by_a_new_connection(self):
+        client = self.client()
+        client.wait_event("connected")
+        self.slack.warning_seconds = 0.2
+        old = self.slack.disconnect("warning")
+        client.wait_event("connected", 20)
+        self.slack.wait_for(lambda: old not in self.slack.links and len(self.slack.ready_links()) == 1, 20, "a new one")
+        self.assertEqual(self.slack.mention("U77", "C09", "status").status, 200)
+
+    def test_fragments_and_large_messages_arrive_whole(self):
+        client = self.client()
+        for link in self.slack.ready_links():
+            link.ws.fragment = 4096
+        self.assertEqual(self.slack.mention("U77", "C09", "x" * 300_000).status, 200)
+        self.assertEqual(len(client.wait_event("envelope")["body"]["event"]["text"]), 300_000 + len("<@U0B> "))
+
+    def test_who_does_not_acknowledge_is_late(self):
+        self.client(silent=True)
+        self.slack.ack_seconds = 0.3
+        self.assertEqual(self.slack.slash("U77", "C09", "/canary", "list").status, 0)
+
+    def test_bolt_holds_the_same_conversation(self):
+        app = self.enterContext(Official("slack_app.js", token=self.slack.bot_token, appToken=self.slack.app_token,
+                                         slackApiUrl=self.slack.api_url))
+        self.slack.wait_links(1)
+        message = self.slack.workspace.post(self.slack.workspace.channels["C09"], "U0B", "Gate R-17",
+                                            card(button("gate.approve", "Approve"), button("gate.reject", "Reject")))
+        self.assertEqual(self.slack.click("C09", message.ts, "gate.reject", user="U78").status, 200)
+        view = self.slack.wait_view("U78")
+        self.slack.submit_view(view.id, {"why": "because"})
+        self.assertEqual((view.open, view.errors), (True, {"why": "say more"}))
+        self.slack.submit_view(view.id, {"why": "latency went up"})
+        self.assertFalse(view.open)
+        self.slack.click("C09", message.ts, "Approve", user="U77")
+        self.slack.wait_message("C09", "approved by U77")
+        self.slack.slash("U77", "C09", "/canary", "hello")
+        self.slack.wait_ephemeral("C09", "U77", "you said hello")
+        self.slack.assert_clean()
+
+
 if __name__ == "__main__":
     unittest.main()

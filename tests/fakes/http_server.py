@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from tests.fakes.websocket import is_upgrade
+
 MAX_BODY = 64 * 1024 * 1024
 IDLE_SECONDS = 75
 
@@ -96,7 +98,13 @@ class Handler(BaseHTTPRequestHandler):
         except ValueError:
             self.close_connection = True
             return
-        reply = self.server.fake.handle_safely(request)
+        if is_upgrade(request):
+            reply = self.server.fake.upgrade(self, request)
+            if reply is None:
+                self.close_connection = True
+                return
+        else:
+            reply = self.server.fake.handle_safely(request)
         if reply.delay:
             self.server.fake.stopping.wait(reply.delay)
         if reply.close:
@@ -195,6 +203,10 @@ class HttpFake:
 
     def handle(self, request):
         raise NotImplementedError
+
+    def upgrade(self, _handler, _request):
+        """A WebSocket is asked for: serve it to its end and answer None, or refuse with an Answer."""
+        return Answer(404, b"no WebSocket here")
 
     def handle_safely(self, request):
         """A bug in a fake must show up as such, not as a fault of the program under test."""

@@ -19,6 +19,7 @@ from tests.fakes.slack_api import WebApi
 from tests.fakes.slack_errors import ApiError
 from tests.fakes.slack_methods import check_thread, read_content, truthy
 from tests.fakes.slack_model import RESPONSE_URL_SECONDS, RESPONSE_URL_USES, Workspace
+from tests.fakes.slack_socket import SocketMode
 from tests.fakes.slack_sender import CannotDo, SlackSender, Tamper, button_matches, signature
 
 __all__ = ["CannotDo", "FakeSlack", "Tamper", "signature"]
@@ -26,16 +27,18 @@ __all__ = ["CannotDo", "FakeSlack", "Tamper", "signature"]
 SIGNING_SECRET = "e6b19c573432dcc6b075501d51b51bb8"
 
 
-class FakeSlack(SlackSender, HttpFake):
+class FakeSlack(SlackSender, SocketMode, HttpFake):
     def __init__(self, bot_url="", bot_token="xoxb-fake-1", app_token="xapp-fake-1", signing_secret=SIGNING_SECRET):
         HttpFake.__init__(self)
         SlackSender.__init__(self, bot_url)
+        SocketMode.__init__(self)
         self.bot_token = bot_token
         self.app_token = app_token
         self.signing_secret = signing_secret
         self.workspace = Workspace(lock=self.changed)
         self.api = WebApi(self.workspace, self.complain, self.notify)
         self.api.tokens = {bot_token: "bot", app_token: "app"}
+        self.api.new_ticket = self.new_ticket
 
     def start(self):
         super().start()
@@ -65,7 +68,7 @@ class FakeSlack(SlackSender, HttpFake):
         self.api.tokens[token or self.bot_token] = error
 
     def restore(self, token=None):
-        self.api.tokens[token or self.bot_token] = "bot"
+        self.api.tokens[token or self.bot_token] = "app" if token == self.app_token else "bot"
 
     def remove_scope(self, *names):
         self.api.scopes -= set(names)

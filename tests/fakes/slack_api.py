@@ -75,6 +75,8 @@ class WebApi:
         self.limits = RateLimiter()
         self.scopes = set(ALL_SCOPES)
         self.base_url = ""
+        self.socket_mode = True  # the switch in the settings of the app
+        self.new_ticket = None
         self.update_without_blocks = "keep"
         self.calls = []
 

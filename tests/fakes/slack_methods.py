@@ -487,9 +487,10 @@ def api_test(_api, args):
     return {"args": args}
 
 
-def open_connection(_api, _args):
-    """An app token in the right place: this fake speaks HTTP mode, so a test that gets here is set up wrongly."""
-    raise RuntimeError("apps.connections.open: the fake has no Socket Mode server")
+def open_connection(api, _args):
+    if not api.socket_mode:
+        raise ApiError("link_disabled")
+    return {"url": api.new_ticket()}
 
 
 READ = {"form_only": True}

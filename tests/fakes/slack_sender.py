@@ -103,6 +103,8 @@ class SlackSender:
         return self.keep("replay", again)
 
     def post_interactive(self, payload, tamper=GENUINE):
+        if self.by_socket:
+            return self.keep("interactive", self.deliver("interactive", payload, payload["type"] == "view_submission"))
         body = urllib.parse.urlencode({"payload": json.dumps(payload, separators=(",", ":"))}).encode()
         return self.post_signed("interactive", FORM, body, tamper)
 
@@ -193,7 +195,10 @@ class SlackSender:
                 "response_url": self.base_url + path, "trigger_id": workspace.new_trigger(user)}
         if change:
             change(form)
-        delivery = self.post_signed("slash", FORM, urllib.parse.urlencode(form).encode(), tamper)
+        if self.by_socket:
+            delivery = self.keep("slash", self.deliver("slash_commands", form, True))
+        else:
+            delivery = self.post_signed("slash", FORM, urllib.parse.urlencode(form).encode(), tamper)
         if delivery.status == 200:
             self.show_slash_answer(place, user, delivery)
         return delivery
@@ -320,6 +325,8 @@ class SlackSender:
         return delivery
 
     def post_event(self, body, retry_num, retry_reason, tamper):
+        if self.by_socket:
+            return self.keep("events", self.deliver("events_api", json.loads(body), retry=retry_num))
         extra = []
         if retry_num:
             extra = [("X-Slack-Retry-Num", str(retry_num)), ("X-Slack-Retry-Reason", retry_reason)]

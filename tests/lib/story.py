@@ -99,7 +99,7 @@ def _again(connection, host):
 class Scene:
     """Everything that a story needs, started once for a class of tests."""
 
-    def __init__(self, name, policies=None, extra="", node=True, through_proxy=False):
+    def __init__(self, name, policies=None, extra="", node=True, through_proxy=False, socket=False):
         self.folder = rig.scratch_folder(name)
         self.plane = controlplane.shared()
         self.kube = self.plane.client("admin")
@@ -108,6 +108,7 @@ class Scene:
         self.slack = FakeSlack().start()
         self.dingtalk = FakeDingTalk().start()
         self.port, self.admin_port, self.web_port = rig.free_port(), rig.free_port(), rig.free_port()
+        self.slack.by_socket = socket
         self.slack.bot_url = f"http://127.0.0.1:{self.port}/slack/events"
         self._people()
         self.config = self.folder / "config.yaml"
@@ -155,7 +156,7 @@ users:
 policies: {policies}
 slack:
   bot_token: {self.slack.bot_token}
-  signing_secret: {self.slack.signing_secret}
+  {f"app_token: {self.slack.app_token}" if self.slack.by_socket else f"signing_secret: {self.slack.signing_secret}"}
   api_url: {self.slack.api_url}
   response_hosts: [127.0.0.1]
 dingtalk:
@@ -198,6 +199,13 @@ node:
         with contextlib.closing(connection):
             connection.request("GET", "/readyz")
             return connection.getresponse().status == 200
+
+    def admin(self, path):
+        """The body of an answer on the port for metrics and health."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.admin_port, timeout=5)
+        with contextlib.closing(connection):
+            connection.request("GET", path)
+            return connection.getresponse().read().decode()
 
     def close(self):
         for process in (self.serve, self.node):

@@ -15,6 +15,7 @@ enum {
 	SEEN_MAX = 50000,
 	AUTH_BACKOFF_MAX_MS = 60 * 1000,
 	AUTH_DEAD_MS = 5 * 60 * 1000,
+	CONNECTIONS = 2,
 	/* about one message a second in a channel, fifty updates a minute for the app (slack.md 13) */
 	SPACING_MS = 1000,
 	PER_MINUTE = 50,
@@ -66,8 +67,11 @@ static void auth_answered(void *owner, const struct slack_answer *ans)
 		log_error("slack_wrong_workspace", "token=%s configured=%s", team, s->team);
 	learn(&s->team, team);
 	learn(&s->bot_user, json_text(ans->body, "user_id", ""));
+	learn(&s->enterprise, json_text(ans->body, "enterprise_id", ""));
+	s->org_wide = json_bool(ans->body, "is_enterprise_install", false);
 	learn(&s->app, json_text(ans->body, "app_id", ""));
 	log_info("slack_ready", "team=%s bot=%s", s->team, s->bot_user);
+	slack_sockets_start(s);
 }
 
 static void auth(void *owner)
@@ -113,11 +117,13 @@ static void slack_destroy(struct channel *c)
 		return;
 	struct slack *s = SLACK_OF(c);
 	timer_stop(&s->auth_again);
+	slack_sockets_destroy(s);
 	slack_calls_drop(s);
 	slack_responders_detach(s);
 	slack_groups_destroy(s);
 	seen_destroy(s->seen);
 	crypto_free_secret(s->authorization);
+	crypto_free_secret(s->app_authorization);
 	crypto_free_secret(s->secrets[0]);
 	crypto_free_secret(s->secrets[1]);
 	for (size_t i = 0; i < SLACK_HOSTS_MAX; i++)
@@ -127,6 +133,7 @@ static void slack_destroy(struct channel *c)
 	free(s->team);
 	free(s->app);
 	free(s->bot_user);
+	free(s->enterprise);
 	free(s);
 }
 
@@ -152,8 +159,9 @@ static enum result check(const struct slack_options *o, struct error *e)
 {
 	if (text_empty(o->bot_token))
 		return error_set(e, RC_INVALID, "slack: the bot token is missing");
-	if (text_empty(o->signing_secrets[0]) && text_empty(o->signing_secrets[1]))
-		return error_set(e, RC_INVALID, "slack: the signing secret is missing");
+	if (text_empty(o->signing_secrets[0]) && text_empty(o->signing_secrets[1]) && text_empty(o->app_token))
+		return error_set(e, RC_INVALID,
+				 "slack: the signing secret is missing (or an app token for Socket Mode)");
 	if (!text_starts(o->api_url, "https://") && !text_starts(o->api_url, "http://"))
 		return error_set(e, RC_INVALID, "slack: the API address must begin with https://");
 	if (!text_ends(o->api_url, "/"))
@@ -169,13 +177,22 @@ static char *copy(const char *s)
 	return strdup(s ? s : "");
 }
 
-static bool copy_options(struct slack *s, const struct slack_options *o)
+static char *bearer(const char *token)
 {
 	static const char scheme[] = "Authorization: Bearer ";
-	size_t size = strlen(o->bot_token) + sizeof scheme;
-	s->authorization = malloc(size);
-	if (s->authorization)
-		(void)snprintf(s->authorization, size, "%s%s", scheme, o->bot_token);
+	size_t size = strlen(token) + sizeof scheme;
+	char *header = malloc(size);
+	if (header)
+		(void)snprintf(header, size, "%s%s", scheme, token);
+	return header;
+}
+
+static bool copy_options(struct slack *s, const struct slack_options *o)
+{
+	bool by_socket = !text_empty(o->app_token);
+	s->authorization = bearer(o->bot_token);
+	s->app_authorization = by_socket ? bearer(o->app_token) : NULL;
+	s->connections = o->connections > 0 ? o->connections : CONNECTIONS;
 	s->secrets[0] = copy(o->signing_secrets[0]);
 	s->secrets[1] = copy(o->signing_secrets[1]);
 	s->api_url = copy(o->api_url);
@@ -183,13 +200,15 @@ static bool copy_options(struct slack *s, const struct slack_options *o)
 	s->team = copy(o->team);
 	s->app = copy(o->app);
 	s->bot_user = copy("");
+	s->enterprise = copy("");
+	s->team_configured = !text_empty(o->team);
 	s->hosts[0] = copy(o->response_hosts[0] ? o->response_hosts[0] : "hooks.slack.com");
 	for (size_t i = 1; i < SLACK_HOSTS_MAX && o->response_hosts[0] && o->response_hosts[i]; i++)
 		s->hosts[i] = copy(o->response_hosts[i]);
 	s->identities = o->identities;
 	s->identities_owner = o->identities_owner;
-	return s->authorization && s->secrets[0] && s->secrets[1] && s->api_url && s->path && s->team && s->app &&
-	       s->bot_user && s->hosts[0];
+	return s->authorization && (s->app_authorization || !by_socket) && s->enterprise && s->secrets[0] &&
+	       s->secrets[1] && s->api_url && s->path && s->team && s->app && s->bot_user && s->hosts[0];
 }
 
 enum result slack_create(const struct channel_context *ctx, const struct slack_options *o, struct channel **ret,
@@ -210,9 +229,13 @@ enum result slack_create(const struct channel_context *ctx, const struct slack_o
 	r = slack_groups_create(s, o->usergroups, e);
 	if (r != RC_OK)
 		return r;
-	s->routes[0] = (struct http_route){ "POST", s->path, BODY_BYTES_MAX, slack_receive, s };
-	s->routes[1] = (struct http_route){ "GET", s->path, 0, slack_probe, s };
+	if (!s->app_authorization) {
+		s->routes[0] = (struct http_route){ "POST", s->path, BODY_BYTES_MAX, slack_receive, s };
+		s->routes[1] = (struct http_route){ "GET", s->path, 0, slack_probe, s };
+	}
 	log_redact(o->bot_token);
+	if (s->app_authorization)
+		log_redact(o->app_token);
 	auth(s);
 	*ret = TAKE(c);
 	return RC_OK;

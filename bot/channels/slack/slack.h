@@ -1,10 +1,12 @@
 #pragma once
-/* Slack over HTTP: request URLs in, Web API out (slack.md). */
+/* Slack: request URLs or Socket Mode in, Web API out (slack.md). */
 #include "bot/channels/channel.h"
 
 struct slack_options {
 	const char *bot_token;
-	const char *signing_secrets[2]; /* second one NULL or the old one while it rotates */
+	const char *app_token;          /* "xapp-...": Socket Mode; "" or NULL: over HTTP */
+	int connections;                /* that Socket Mode keeps open; 0: two */
+	const char *signing_secrets[2]; /* for HTTP; second one NULL or the old one while it rotates */
 	const char *api_url;            /* "https://slack.com/api/" */
 	/* Hosts a response_url may have, NULL-terminated; none: hooks.slack.com. The origin of api_url always may. */
 	const char *response_hosts[4];

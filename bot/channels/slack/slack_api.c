@@ -121,7 +121,8 @@ static struct http_call *start(struct slack_call *c, const struct slack_request 
 		return NULL;
 	static const char form[] = "Content-Type: application/x-www-form-urlencoded";
 	static const char json[] = "Content-Type: application/json; charset=utf-8";
-	const char *headers[] = { q->as == SLACK_FORM_BODY ? form : json, c->bare ? NULL : s->authorization, NULL };
+	const char *token = q->as_app ? s->app_authorization : s->authorization;
+	const char *headers[] = { q->as == SLACK_FORM_BODY ? form : json, c->bare ? NULL : token, NULL };
 	struct http_request request = { .method = "POST",
 					.url = url,
 					.headers = headers,

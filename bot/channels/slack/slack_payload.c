@@ -20,6 +20,7 @@ void slack_inbound_init(struct slack_inbound *in)
 {
 	*in = (struct slack_inbound){ .app = "",
 				      .team = "",
+				      .enterprise = "",
 				      .user = "",
 				      .user_name = "",
 				      .user_team = "",
@@ -48,6 +49,7 @@ static void read_actor(const cJSON *j, struct arena *a, struct slack_inbound *in
 {
 	in->app = take(j, "api_app_id", a);
 	in->team = take(j, "team.id", a);
+	in->enterprise = take(j, "enterprise.id", a);
 	in->user = take(j, "user.id", a);
 	in->user_name = take(j, *json_text(j, "user.username", "") ? "user.username" : "user.name", a);
 	in->user_team = take(j, "user.team_id", a);
@@ -98,8 +100,11 @@ enum result slack_read_interactive(const char *json, size_t len, struct arena *a
 {
 	CLEANUP(json_delete_p) cJSON *j = NULL;
 	enum result r = json_parse(json, len, &j, e);
-	if (r != RC_OK)
-		return error_in(e, r, "payload");
+	return r == RC_OK ? slack_take_interactive(j, a, ret, e) : error_in(e, r, "payload");
+}
+
+enum result slack_take_interactive(const cJSON *j, struct arena *a, struct slack_inbound *ret, struct error *e)
+{
 	struct slack_inbound in;
 	slack_inbound_init(&in);
 	const char *type = json_text(j, "type", "");
@@ -144,6 +149,10 @@ static void read_said(const cJSON *j, const char *bot_user, struct arena *a, str
 	const char *type = json_text(event, "type", "");
 	if (text_eq(type, "app_uninstalled") || text_eq(type, "tokens_revoked"))
 		in->kind = SLACK_GONE;
+	if (text_eq(type, "app_home_opened") && text_eq(json_text(event, "tab", ""), "home")) {
+		in->kind = SLACK_HOME;
+		in->user = take(event, "user", a);
+	}
 	if (!is_for_us(event, bot_user))
 		return;
 	in->kind = SLACK_COMMAND;
@@ -163,12 +172,17 @@ enum result slack_read_event(const char *json, size_t len, const char *bot_user,
 {
 	CLEANUP(json_delete_p) cJSON *j = NULL;
 	enum result r = json_parse(json, len, &j, e);
-	if (r != RC_OK)
-		return error_in(e, r, "event");
+	return r == RC_OK ? slack_take_event(j, bot_user, a, ret, e) : error_in(e, r, "event");
+}
+
+enum result slack_take_event(const cJSON *j, const char *bot_user, struct arena *a, struct slack_inbound *ret,
+			     struct error *e)
+{
 	struct slack_inbound in;
 	slack_inbound_init(&in);
 	in.app = take(j, "api_app_id", a);
 	in.team = take(j, "team_id", a);
+	in.enterprise = take(j, "enterprise_id", a);
 	const char *type = json_text(j, "type", "");
 	if (text_eq(type, "url_verification")) {
 		in.kind = SLACK_CHALLENGE;
@@ -183,6 +197,36 @@ enum result slack_read_event(const char *json, size_t len, const char *bot_user,
 	} else if (!*type) {
 		return error_set(e, RC_INVALID, "event has no type");
 	}
+	*ret = in;
+	return RC_OK;
+}
+
+/* ---- slash commands ---- */
+
+static const char *keep(const char *value, struct arena *a)
+{
+	const char *s = arena_strdup(a, value);
+	return s ? s : "";
+}
+
+enum result slack_read_command(const char *(*field)(void *from, const char *name), void *from, struct arena *a,
+			       struct slack_inbound *ret, struct error *e)
+{
+	struct slack_inbound in;
+	slack_inbound_init(&in);
+	in.kind = SLACK_COMMAND;
+	in.app = keep(field(from, "api_app_id"), a);
+	in.team = keep(field(from, "team_id"), a);
+	in.enterprise = keep(field(from, "enterprise_id"), a);
+	in.user = keep(field(from, "user_id"), a);
+	in.user_name = keep(field(from, "user_name"), a);
+	in.channel = keep(field(from, "channel_id"), a);
+	in.trigger_id = keep(field(from, "trigger_id"), a);
+	in.response_url = keep(field(from, "response_url"), a);
+	const char *text = slack_unescape(a, keep(field(from, "text"), a));
+	in.text = text ? text : "";
+	if (!*in.user)
+		return error_set(e, RC_INVALID, "command names no user");
 	*ret = in;
 	return RC_OK;
 }

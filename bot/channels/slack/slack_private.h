@@ -14,6 +14,7 @@ struct slack_call;
 struct slack_responder;
 struct slack_group;
 struct slack_question;
+struct slack_sockets;
 
 /* May our app read messages back? Learnt by trying. */
 enum slack_history { HISTORY_UNKNOWN, HISTORY_YES, HISTORY_NO };
@@ -21,10 +22,14 @@ enum slack_history { HISTORY_UNKNOWN, HISTORY_YES, HISTORY_NO };
 struct slack {
 	struct channel channel; /* first: the bot knows no more than this */
 	struct channel_context ctx;
-	char *authorization; /* owned, as all texts here: "Authorization: Bearer xoxb-..." */
+	char *authorization;     /* owned, as all texts here: "Authorization: Bearer xoxb-..." */
+	char *app_authorization; /* xapp-..., for opening sockets; NULL: requests come over HTTP */
 	char *secrets[2];
 	char *api_url, *path;
 	char *team, *app, *bot_user; /* "" until known */
+	char *enterprise;            /* of an Enterprise Grid; "" none */
+	bool org_wide;               /* installed for all of its workspaces */
+	bool team_configured;
 	char *hosts[SLACK_HOSTS_MAX + 1];
 	struct http_route routes[3];
 	struct slack_call *calls; /* under way */
@@ -32,6 +37,8 @@ struct slack {
 	struct slack_group *groups;
 	struct slack_question *questions;
 	struct deferred answer_questions;
+	struct slack_sockets *sockets; /* owned; NULL: not begun, or over HTTP */
+	int connections;               /* that are wanted */
 	struct seen *seen;
 	struct timer auth_again;
 	int auth_tries;
@@ -55,6 +62,7 @@ enum slack_body { SLACK_JSON, SLACK_FORM_BODY, SLACK_BARE /* JSON to a whole URL
 struct slack_request {
 	enum slack_body as;
 	const char *method; /* "chat.postMessage"; for SLACK_BARE the URL, which is a secret */
+	bool as_app;        /* with the app's token, not the bot's */
 	const char *body;
 	slack_answered *done;      /* runs once, later (at once only without memory); not after slack_calls_drop */
 	void (*drop)(void *owner); /* instead of done, by slack_calls_drop; frees owner; may be NULL */
@@ -66,6 +74,20 @@ void slack_calls_drop(struct slack *s);
 /* ---- slack_receive.c: the request URL ---- */
 void slack_receive(void *owner, struct http_exchange *x);
 void slack_probe(void *owner, struct http_exchange *x); /* GET */
+
+/* ---- slack_hear.c: what people do, whichever way it came ---- */
+/* 0: ours; else an HTTP status and why not. */
+int slack_foreign(const struct slack *s, const struct slack_inbound *in, const char **why);
+/* What must be the answer to it at once, so that nothing else happens; malloc'ed JSON; NULL: nothing. */
+char *slack_form_answer(const struct slack *s, const struct slack_inbound *in, struct arena *a);
+/* Once it is acknowledged: tells whom it concerns, unless it was heard before. id: of the request, for what has none of
+ * its own. */
+void slack_hear(struct slack *s, const struct slack_inbound *in, const char *id, struct arena *a);
+
+/* ---- slack_socket.c: Socket Mode ---- */
+/* Begins to open connections; again: nothing happens. */
+void slack_sockets_start(struct slack *s);
+void slack_sockets_destroy(struct slack *s);
 
 /* ---- slack_respond.c: answers to people ---- */
 /* Copies what it needs; NULL: no memory. */

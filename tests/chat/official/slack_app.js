@@ -1,5 +1,5 @@
 'use strict';
-// A small approval bot on the official framework, HTTP mode. It reports every payload it was handed.
+// A small approval bot on the official framework, over HTTP or Socket Mode. It reports every payload it was handed.
 
 const { App } = require('@slack/bolt');
 const { emit, logger, serve } = require('./lines.js');
@@ -7,7 +7,7 @@ const { emit, logger, serve } = require('./lines.js');
 const options = JSON.parse(process.argv[2]);
 const app = new App({
   token: options.token,
-  signingSecret: options.signingSecret,
+  ...(options.appToken ? { appToken: options.appToken, socketMode: true } : { signingSecret: options.signingSecret }),
   clientOptions: { slackApiUrl: options.slackApiUrl },
   logger,
 });
@@ -72,7 +72,13 @@ app.event('app_mention', async ({ event, body, say }) => {
   emit({ event: 'mention', body });
 });
 
-app.start(0).then((server) => {
+app.event('app_home_opened', async ({ event, client }) => {
+  const view = { type: 'home', blocks: [{ type: 'section', text: { type: 'mrkdwn', text: `home of <@${event.user}>` } }] };
+  const published = await client.views.publish({ user_id: event.user, view });
+  emit({ event: 'home', view: published.view });
+});
+
+app.start(options.appToken ? undefined : 0).then((server) => {
   serve({});
-  emit({ event: 'ready', port: server.address().port });
+  emit({ event: 'ready', port: options.appToken ? 0 : server.address().port });
 });

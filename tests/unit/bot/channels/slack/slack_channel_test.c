@@ -898,7 +898,7 @@ static const struct {
 	  "slack: the bot token is missing" },
 	{ "no secret",
 	  { .bot_token = "xoxb-1", .api_url = "https://slack.com/api/", .path = "/s" },
-	  "slack: the signing secret is missing" },
+	  "slack: the signing secret is missing (or an app token for Socket Mode)" },
 	{ "no slash",
 	  { .bot_token = "xoxb-1", .signing_secrets = { "s" }, .api_url = "https://slack.com/api", .path = "/s" },
 	  "slack: the API address must end with a slash, as in https://slack.com/api/" },
