@@ -381,7 +381,7 @@ static void rules_slack(struct config_reader *r, const struct config *c)
 {
 	if (!has(r, "slack"))
 		return;
-	if (text_empty(c->slack.signing_secret) && text_empty(c->slack.app_token))
+	if (!place(r, "slack", "signing_secret", NULL) && !place(r, "slack", "app_token", NULL))
 		config_finding(r, place(r, "slack", NULL), true, "slack",
 			       "needs a signing_secret (Slack posts to us) or an app_token (Socket Mode)");
 	if (c->slack.path &&
