@@ -381,8 +381,9 @@ static void rules_slack(struct config_reader *r, const struct config *c)
 {
 	if (!has(r, "slack"))
 		return;
-	if (!place(r, "slack", "signing_secret", NULL) && !place(r, "slack", "app_token", NULL))
-		config_finding(r, place(r, "slack", NULL), true, "slack",
+	const cJSON *written = place(r, "slack", NULL);
+	if (!json_at(written, "signing_secret") && !json_at(written, "app_token"))
+		config_finding(r, written, true, "slack",
 			       "needs a signing_secret (Slack posts to us) or an app_token (Socket Mode)");
 	if (c->slack.path &&
 	    (*c->slack.path != '/' || text_starts(c->slack.path, "/api/") || text_starts(c->slack.path, "/gate/")))

@@ -181,6 +181,7 @@ static const struct {
 	  "gates: {open: 1}\nlog: {level: x}\nslack: {bot_token: \"${env:RC_UNSET}\"}\nnonsense: 1\n",
 	  "c.yaml:1:15: gates.open: must be true or false, and is a number\n"
 	  "c.yaml:2:14: log.level: \"x\" is not one of error, warn, info, debug\n"
+	  "c.yaml:3:1: slack: needs a signing_secret (Slack posts to us) or an app_token (Socket Mode)\n"
 	  "c.yaml:3:20: slack.bot_token: the environment variable RC_UNSET is not set\n"
 	  "c.yaml:4:1: nonsense: unknown key; known here: listen, public_url, data_dir, log, cluster, controller, "
 	  "users, "
