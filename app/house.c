@@ -21,8 +21,8 @@ enum { SYNC_FIRST_MS = 20, SYNC_LAST_MS = 1000, LEASE_MS = 15000, RENEW_MS = 100
 
 static enum result all_migrations(struct store_migration **ret, struct error *e)
 {
-	const struct store_migration *const lists[] = { approvals_migrations, outbox_migrations, tokens_migrations,
-							embedded_migrations };
+	const struct store_migration *const lists[] = { approvals_migrations, outbox_migrations, bot_migrations,
+							tokens_migrations, embedded_migrations };
 	size_t n = 0, rooms = sizeof lists / sizeof *lists;
 	for (size_t i = 0; i < rooms; i++)
 		for (const struct store_migration *m = lists[i]; m->room; m++)

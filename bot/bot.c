@@ -71,7 +71,7 @@ static const char *const *split_channels(const char *list, struct arena *a)
 	return out;
 }
 
-const char *const *bot_channels(const struct bot *b, const struct rollout *r, struct arena *a)
+const char *const *bot_routed(const struct bot *b, const struct rollout *r, struct arena *a)
 {
 	static const char *const none[] = { NULL };
 	const char *const *list = none;
@@ -83,6 +83,32 @@ const char *const *bot_channels(const struct bot *b, const struct rollout *r, st
 		if (fits(route, r))
 			return route->channels;
 	return none;
+}
+
+static bool is_in(const char *const *list, size_t n, const char *name)
+{
+	for (size_t i = 0; i < n; i++)
+		if (text_eq(list[i], name))
+			return true;
+	return false;
+}
+
+const char *const *bot_channels(const struct bot *b, const struct rollout *r, struct arena *a)
+{
+	const char *const *routed = bot_routed(b, r, a);
+	size_t n = 0, most = 0;
+	while (routed[n])
+		n++;
+	for (const struct subscription *s = b->subscriptions; s; s = s->next)
+		most += !*s->thread && subscription_fits(s, r);
+	const char **all = most ? arena_alloc(a, n + most + 1, sizeof *all) : NULL;
+	if (!all)
+		return routed;
+	memcpy(all, routed, n * sizeof *all);
+	for (const struct subscription *s = b->subscriptions; s; s = s->next)
+		if (!*s->thread && subscription_fits(s, r) && !is_in(all, n, s->channel))
+			all[n++] = s->channel;
+	return all;
 }
 
 /* ---- people ---- */
@@ -164,6 +190,13 @@ struct bot_ears bot_ears(struct bot **slot)
 	return (struct bot_ears){ .interaction = heard_early, .owner = slot };
 }
 
+void bot_free(struct bot *b)
+{
+	subscriptions_free(b);
+	answers_free(b);
+	free(b);
+}
+
 enum result bot_create(const struct bot_options *o, struct bot **ret, struct error *e)
 {
 	struct bot *b = calloc(1, sizeof *b);
@@ -175,6 +208,12 @@ enum result bot_create(const struct bot_options *o, struct bot **ret, struct err
 		(void)snprintf(prefix, sizeof prefix, "%s:", (*c)->ops->platform);
 		outbox_platform(o->outbox, prefix, (*c)->ops->spacing_ms, (*c)->ops->per_minute,
 				(*c)->ops->per_minute_channel, (*c)->ops->deliver, *c);
+	}
+	enum result r = subscriptions_load(b, e);
+	r = r == RC_OK ? answers_load(b, e) : r;
+	if (r != RC_OK) {
+		bot_free(b);
+		return error_in(e, r, "bot");
 	}
 	engine_listen(o->engine, speak_event, b);
 	approvals_record(o->approvals, speak_record, b);
@@ -218,7 +257,7 @@ void bot_destroy(struct bot *b)
 	calls_forget(b);
 	b->destroyed = true;
 	if (!b->flying)
-		free(b);
+		bot_free(b);
 }
 
 static enum rollout_life life_of(void *owner, const char *uid)

@@ -40,6 +40,7 @@ struct bot_options {
 	enum card_lang lang;                  /* of channels that name none */
 	const char *public_url, *console_url; /* "" none */
 };
+extern const struct store_migration bot_migrations[]; /* ends with a NULL room */
 MUST_CHECK enum result bot_create(const struct bot_options *o, struct bot **ret, struct error *e);
 /* Hears and says nothing any more, and stops approvals and outbox; who waits for an answer gets one now. First thing at
  * the end: then the engine is destroyed, then the store closes, then the rest is destroyed. */
@@ -66,6 +67,8 @@ struct bot_ask {
 	const char *revision;   /* that the person looked at; "" the present one */
 	const char *reason, *via, *event_id, *message_id;
 	const char *channel; /* "slack:C024", where the person acts; "" none */
+	const char *thread;  /* of that channel, where it was typed; "" */
+	bool typed;          /* in a channel: an answer is owed there when it is done */
 	int weight;
 	bool override_gates;
 };

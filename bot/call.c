@@ -82,7 +82,7 @@ static bool landed(struct bot_call *c)
 /* Acts the person in a channel where the rollout's card stands? The platform alone cannot know. */
 static bool is_in_channel(const struct bot_call *c, const struct rollout *r)
 {
-	for (const char *const *ch = r ? bot_channels(c->bot, r, c->arena) : NULL; ch && *ch; ch++)
+	for (const char *const *ch = r ? bot_routed(c->bot, r, c->arena) : NULL; ch && *ch; ch++)
 		if (text_eq(*ch, c->ask.channel))
 			return true;
 	return false;
@@ -127,6 +127,8 @@ static enum right right_of(enum engine_verb v)
 	return rights[v];
 }
 
+static void on_record(void *owner, enum result r, const struct error *why);
+
 static void audit(struct bot_call *c, const char *outcome, const char *why, store_done *done)
 {
 	const struct rollout *r = c->rollout;
@@ -144,6 +146,8 @@ static void audit(struct bot_call *c, const char *outcome, const char *why, stor
 		.detail = "",
 	};
 	audit_append(tx, loop_wall(c->bot->o.loop), &row);
+	if (c->ask.typed && done == on_record)
+		answers_owe(c->bot, tx, c->id, c->ask.channel, c->ask.thread);
 	c->waits = WAITS_FOR_STORE;
 	store_submit(tx, done, c);
 }
@@ -329,13 +333,12 @@ static bool copy_ask(struct bot_call *c, const struct bot_ask *q)
 {
 	struct arena *a = c->arena;
 	c->ask = *q;
-	const char **const texts[] = { &c->ask.verb,        &c->ask.name,
-				       &c->ask.request_id,  &c->ask.revision,
-				       &c->ask.reason,      &c->ask.via,
-				       &c->ask.event_id,    &c->ask.message_id,
-				       &c->ask.channel,     &c->ask.person.platform,
-				       &c->ask.person.team, &c->ask.person.id,
-				       &c->ask.person.name, &c->ask.person.user };
+	const char **const texts[] = {
+		&c->ask.verb,      &c->ask.name,        &c->ask.request_id,      &c->ask.revision,
+		&c->ask.reason,    &c->ask.via,         &c->ask.event_id,        &c->ask.message_id,
+		&c->ask.channel,   &c->ask.thread,      &c->ask.person.platform, &c->ask.person.team,
+		&c->ask.person.id, &c->ask.person.name, &c->ask.person.user
+	};
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
 		*texts[i] = arena_strdup(a, *texts[i] ? *texts[i] : "");
 		if (!*texts[i])

@@ -240,7 +240,7 @@ static void result_lines(struct card_draft *d)
 		draft_line(d, "label.why", clean(d->a, by->reason, CARD_VALUE_CHARS));
 }
 
-/* What the controller says of itself comes in English: what is known is translated. */
+/* What the controller says of itself comes in English. */
 static const char *said(const struct card_draft *d)
 {
 	const char *next = clean(d->a, d->r->next, CARD_VALUE_CHARS);
@@ -248,9 +248,7 @@ static const char *said(const struct card_draft *d)
 		return WORDS(d, "next.weight", d->a, "weight", next + 7, NULL);
 	if (text_eq(next, "promotion"))
 		return WORDS(d, "next.promotion", d->a, NULL);
-	const char *key = *next ? arena_printf(d->a, "next.said.%s", next) : NULL;
-	const char *text = key ? WORDS(d, key, d->a, NULL) : "";
-	return key && text_eq(text, key) ? next : text;
+	return card_said(d->o->lang, next, d->a);
 }
 
 static const char *next_at_gate(const struct card_draft *d)
@@ -294,7 +292,7 @@ static void rollout_lines(struct card_draft *d)
 	gate_lines(d);
 	if (d->open)
 		draft_line(d, "label.until", until_text(d, d->open));
-	draft_line(d, "label.last", clean(d->a, r->message, CARD_VALUE_CHARS));
+	draft_line(d, "label.last", card_said(d->o->lang, clean(d->a, r->message, CARD_VALUE_CHARS), d->a));
 	draft_line(d, "label.next", next_text(d));
 	if (d->open) {
 		const char *command = arena_printf(d->a, "rollcall approve %s/%s", clean(d->a, r->ns, NAME_CHARS),
@@ -319,6 +317,13 @@ static enum face face_of(const struct card_draft *d)
 	return r->phase == PHASE_SUCCEEDED ? FACE_GOOD : r->phase == PHASE_FAILED ? FACE_BAD : FACE_QUIET;
 }
 
+static const char *over_key(const struct card_draft *d)
+{
+	if (d->o->end == END_DELETED)
+		return "state.deleted";
+	return d->o->end == END_SUPERSEDED || gate_last(d, REQ_SUPERSEDED) ? "state.superseded" : "state.over";
+}
+
 static const char *state_of(const struct card_draft *d)
 {
 	const struct rollout *r = d->r;
@@ -326,7 +331,7 @@ static const char *state_of(const struct card_draft *d)
 		return WORDS(d, "state.invalid", d->a, NULL);
 	bool moving = r->phase == PHASE_PROGRESSING;
 	if (is_over(r))
-		return WORDS(d, gate_last(d, REQ_SUPERSEDED) ? "state.superseded" : "state.over", d->a, NULL);
+		return WORDS(d, over_key(d), d->a, NULL);
 	if (r->active && r->suspended)
 		return WORDS(d, "state.suspended", d->a, NULL);
 	if (d->open && moving)
@@ -357,9 +362,10 @@ const struct card *card_build(const struct rollout *r, const struct approval *co
 	if (!d)
 		return NULL;
 	*d = (struct card_draft){ .r = r, .approvals = approvals, .approval_count = approval_count, .o = o, .a = a };
-	d->open = question(d);
+	d->open = o->end == END_NONE ? question(d) : NULL;
 	bool starting = r->phase == PHASE_NONE || r->phase == PHASE_INITIALIZING;
-	d->final = !d->open && (is_over(r) || (!r->active && !starting && r->phase != PHASE_TERMINATING));
+	d->final = d->o->end != END_NONE ||
+		   (!d->open && (is_over(r) || (!r->active && !starting && r->phase != PHASE_TERMINATING)));
 	rollout_lines(d);
 	buttons_of_rollout(d);
 	enum face f = face_of(d);

@@ -44,8 +44,11 @@ enum {
 	CARD_VALUE_CHARS = 240, /* of one foreign value on a card; more is shortened */
 	CARD_LINES_MAX = 24
 };
+/* A card whose rollout is over for another reason than its own phase says: nothing can be pressed any more. */
+enum card_end { END_NONE, END_SUPERSEDED /* by a newer revision */, END_DELETED /* the Canary is gone */ };
 struct card_options {
 	enum card_lang lang;
+	enum card_end end;
 	const char *console_url; /* "" or NULL: none */
 	/* What a button carries back: "v1.SUBJECT.VERB.TOKEN"; subject is the request's id, or "UID@REVISION" for
 	 * verbs about a rollout. NULL answer: no such button. NULL callback: no buttons that call back. */
@@ -70,3 +73,6 @@ const struct card *card_ask(const struct rollout *r, const struct approval *ap, 
 /* A text by its key from templates/text.LANG with {name}s replaced from pairs "name", "value", ..., NULL. An unknown
  * key is shown as itself; values are inserted as they are and never looked at again. */
 const char *card_words(enum card_lang lang, const char *key, struct arena *a, ...) __attribute__((sentinel));
+/* A sentence that the house says in English (a refusal, an alert, what comes next), for people: translated where
+ * templates/said.LANG knows it, else as it is. */
+const char *card_said(enum card_lang lang, const char *english, struct arena *a);

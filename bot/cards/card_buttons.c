@@ -99,7 +99,7 @@ void buttons_of_rollout(struct card_draft *d)
 {
 	const struct rollout *r = d->r;
 	const char *subject = arena_printf(d->a, "%s@%s", r->uid, r->revision);
-	if (!text_empty(r->invalid) || r->completing)
+	if (!text_empty(r->invalid) || r->completing || d->o->end != END_NONE)
 		;
 	else if (d->open)
 		buttons_of_request(d, d->open);

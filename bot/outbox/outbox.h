@@ -2,6 +2,7 @@
 /* Everything that leaves for a person or an external system: durable, ordered a destination, newest card wins,
  * rate-limited, retried with Retry-After and jitter, dead letters visible. An item counts once the caller's transaction
  * commits. Copies what it is given. Loop thread only. */
+#include "base/arena.h"
 #include "base/cleanup.h"
 #include "base/loop.h"
 #include "base/store.h"
@@ -62,6 +63,10 @@ void outbox_put(struct outbox *o, struct store_tx *tx, const struct outbox_item 
 void outbox_kick(struct outbox *o);
 /* The message id of a subject's card in a channel; "" when it has none yet. Lives until the next turn. */
 const char *outbox_message_id(struct outbox *o, const char *channel, const char *subject);
+/* The subject of replies in a thread that the outbox did not begin, in the arena; the transaction remembers it. NULL:
+ * no memory. */
+const char *outbox_thread(struct outbox *o, struct store_tx *tx, const char *channel, const char *thread_id,
+			  struct arena *a);
 /* When that card was last sent (wall, ms); 0: never, or it is gone. */
 int64_t outbox_card_at(struct outbox *o, const char *channel, const char *subject);
 /* Rows waiting, and dead letters, as a JSON array for "rollcall outbox"; malloc'ed. */

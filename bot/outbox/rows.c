@@ -114,6 +114,20 @@ int64_t outbox_card_at(struct outbox *o, const char *channel, const char *subjec
 	return p && *p->message_id ? p->at_ms : 0;
 }
 
+const char *outbox_thread(struct outbox *o, struct store_tx *tx, const char *channel, const char *thread_id,
+			  struct arena *a)
+{
+	const char *subject = arena_printf(a, "thread/%s", thread_id);
+	if (!subject)
+		return NULL;
+	int64_t now = loop_wall(o->loop).v;
+	if (!*outbox_message_id(o, channel, subject))
+		posted_set(o, channel, subject, thread_id, now);
+	store_exec(tx, "INSERT OR REPLACE INTO outbox_cards (channel, subject, message_id, at) VALUES (?1, ?2, ?3, ?4)",
+		   "sssi", channel, subject, thread_id, now);
+	return subject;
+}
+
 static bool posted_row(void *owner, sqlite3_stmt *st)
 {
 	posted_set(owner, (const char *)sqlite3_column_text(st, 0), (const char *)sqlite3_column_text(st, 1),

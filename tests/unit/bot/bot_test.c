@@ -251,6 +251,8 @@ static int setup(void **state)
 		all[n++] = *m;
 	for (const struct store_migration *m = outbox_migrations; m->room; m++)
 		all[n++] = *m;
+	for (const struct store_migration *m = bot_migrations; m->room; m++)
+		all[n++] = *m;
 	struct room *x = calloc(1, sizeof *x);
 	assert_non_null(x);
 	rig_init(&x->rig, all);

@@ -10,6 +10,7 @@ struct sample {
 	struct approval approvals[2];
 	size_t approval_count;
 	bool ask; /* card_ask of the first approval */
+	enum card_end end;
 };
 
 #define NOW_MS 1763978551000ll /* 2025-11-24T10:02:31Z */
@@ -117,7 +118,7 @@ static inline struct approval sample_approval(enum hook_type type, enum req_stat
 	return ap;
 }
 
-enum { SAMPLES_MAX = 16 };
+enum { SAMPLES_MAX = 20 };
 static inline size_t samples_make(struct sample list[SAMPLES_MAX])
 {
 	size_t n = 0;
@@ -194,6 +195,18 @@ static inline size_t samples_make(struct sample list[SAMPLES_MAX])
 	r.step = r.steps = r.failed_checks = 0;
 	r.check_count = 0;
 	list[n++] = (struct sample){ .name = "superseded", .r = r, .approvals = { old }, .approval_count = 1 };
+	list[n++] = (struct sample){ .name = "superseded-unasked", .r = r, .end = END_SUPERSEDED };
+	r.message = "the Canary was deleted";
+	list[n++] = (struct sample){ .name = "deleted", .r = r, .end = END_DELETED };
+	r = sample_rollout(PHASE_NONE, false);
+	r.revision = "";
+	r.canary = (struct rollout_side){ .workload = "", .images = "" };
+	r.stable = r.canary;
+	r.step = r.steps = r.failed_checks = 0;
+	r.check_count = 0;
+	r.requested_by = r.next = "";
+	r.started_at.v = 0;
+	list[n++] = (struct sample){ .name = "new", .r = r };
 	return n;
 }
 
@@ -217,6 +230,7 @@ static inline const struct card *sample_card(const struct sample *s, enum card_l
 	struct card_options *o = arena_alloc(a, 1, sizeof *o);
 	const struct approval *list[2] = { &s->approvals[0], &s->approvals[1] };
 	*o = (struct card_options){ .lang = lang,
+				    .end = s->end,
 				    .console_url = "https://rollcall.example.com/",
 				    .button_value = links ? NULL : sample_value,
 				    .link = links ? sample_link : NULL };
