@@ -25,7 +25,17 @@
 	X(SECRET, "Secret", "secrets", "", "v1")                                                                       \
 	X(HPA, "HorizontalPodAutoscaler", "horizontalpodautoscalers", "autoscaling", "v2")                             \
 	X(POD, "Pod", "pods", "", "v1")                                                                                \
-	X(ENDPOINTS, "Endpoints", "endpoints", "", "v1")
+	X(ENDPOINTS, "Endpoints", "endpoints", "", "v1")                                                               \
+	X(TRAEFIK_SERVICE, "TraefikService", "traefikservices", "traefik.io", "v1alpha1")                              \
+	X(HTTP_PROXY, "HTTPProxy", "httpproxies", "projectcontour.io", "v1")                                           \
+	X(TRAFFIC_SPLIT_V1ALPHA1, "TrafficSplit", "trafficsplits", "split.smi-spec.io", "v1alpha1")                    \
+	X(TRAFFIC_SPLIT_V1ALPHA2, "TrafficSplit", "trafficsplits", "split.smi-spec.io", "v1alpha2")                    \
+	X(TRAFFIC_SPLIT_V1ALPHA3, "TrafficSplit", "trafficsplits", "split.smi-spec.io", "v1alpha3")                    \
+	X(APISIX_ROUTE, "ApisixRoute", "apisixroutes", "apisix.apache.org", "v2")                                      \
+	X(VIRTUAL_SERVICE, "VirtualService", "virtualservices", "networking.istio.io", "v1beta1")                      \
+	X(DESTINATION_RULE, "DestinationRule", "destinationrules", "networking.istio.io", "v1beta1")                   \
+	X(HTTP_ROUTE, "HTTPRoute", "httproutes", "gateway.networking.k8s.io", "v1")                                    \
+	X(HTTP_ROUTE_V1BETA1, "HTTPRoute", "httproutes", "gateway.networking.k8s.io", "v1beta1")
 #define X(id, kind, plural, group, version) KIND_##id,
 enum kind { KINDS(X) KIND_COUNT };
 #undef X

@@ -1,9 +1,10 @@
-#include "controller/routers/nginx.h"
-
+/* A canary Ingress beside the user's, with the weight in an annotation (flagger-controller.md 6.2). */
 #include <string.h>
 
 #include "base/json.h"
 #include "base/text.h"
+#include "controller/routers/ingress.h"
+#include "controller/routers/table.h"
 
 #define LAST_APPLIED "kubectl.kubernetes.io/last-applied-configuration"
 
@@ -36,14 +37,6 @@ static void nginx_wants(const struct router *self, const struct plan *p,
 
 /* ---- the wanted spec ---- */
 
-/* The item that names a path's Service: backend.service.name (v1), backend.serviceName (the betas). */
-static cJSON *service_name_of(cJSON *path)
-{
-	cJSON *backend = cJSON_GetObjectItemCaseSensitive(path, "backend");
-	cJSON *v1 = cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(backend, "service"), "name");
-	return v1 ? v1 : cJSON_GetObjectItemCaseSensitive(backend, "serviceName");
-}
-
 /* The user's spec with every path of the apex Service led to the canary's. *ret NULL: no such path. */
 static enum result wanted_spec(const struct plan *p, const cJSON *source, cJSON **ret, struct error *e)
 {
@@ -56,7 +49,7 @@ static enum result wanted_spec(const struct plan *p, const cJSON *source, cJSON 
 	cJSON_ArrayForEach (rule, cJSON_GetObjectItemCaseSensitive(spec, "rules")) {
 		cJSON *path;
 		cJSON_ArrayForEach (path, json_at(rule, "http.paths")) {
-			cJSON *name = service_name_of(path);
+			cJSON *name = ingress_service_name(path);
 			if (!cJSON_IsString(name) || !text_eq(name->valuestring, p->canary->service.name))
 				continue;
 			if (!cJSON_SetValuestring(name, to))

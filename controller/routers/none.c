@@ -1,4 +1,4 @@
-#include "controller/routers/none.h"
+#include "controller/routers/table.h"
 
 static void none_wants(const struct router *self, const struct plan *p,
 		       void (*want)(void *owner, enum kind kind, const char *ns, const char *name), void *owner)

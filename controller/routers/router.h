@@ -5,8 +5,7 @@
 
 struct route_object;
 struct router {
-	const char *provider; /* "nginx"; a prefix when prefix is set */
-	bool prefix;
+	const char *provider; /* "nginx" */
 	bool can_weight, can_match, can_mirror, can_affinity;
 	const struct route_object *object; /* of those whose operations are route_object.h's; else NULL */
 	void (*wants)(const struct router *self, const struct plan *p,

@@ -1,19 +1,21 @@
 #include <stddef.h>
 
 #include "base/text.h"
-#include "controller/routers/nginx.h"
-#include "controller/routers/none.h"
 #include "controller/routers/router.h"
+#include "controller/routers/table.h"
 
-static const struct router *const routers[] = { &router_nginx, &router_none };
-static const char *const names[] = { "nginx", "kubernetes", NULL };
+#define X(name, symbol) &router_##symbol,
+static const struct router *const routers[] = { ROUTERS(X) };
+#undef X
+#define X(name, symbol) name,
+static const char *const names[] = { ROUTERS(X) NULL };
+#undef X
 
 const struct router *router_find(const char *provider)
 {
 	for (size_t i = 0; i < sizeof routers / sizeof *routers; i++) {
-		const struct router *r = routers[i];
-		if (r->prefix ? text_starts(provider, r->provider) : text_eq(provider, r->provider))
-			return r;
+		if (text_eq(provider, routers[i]->provider))
+			return routers[i];
 	}
 	return NULL;
 }

@@ -170,15 +170,7 @@ bool defaults_fill(enum kind kind, cJSON *object)
 		return fill_pod_spec(spec);
 	case KIND_SECRET:
 		return FILL(object, of_secret);
-	case KIND_CANARY:
-	case KIND_METRIC_TEMPLATE:
-	case KIND_ALERT_PROVIDER:
-	case KIND_INGRESS: /* all its shapes stay as they were applied */
-	case KIND_CONFIG_MAP:
-	case KIND_HPA:
-	case KIND_ENDPOINTS:
-	case KIND_COUNT:
-		break;
+	default: /* all shapes of an Ingress, too, stay as they were applied */
+		return true;
 	}
-	return true;
 }

@@ -1,4 +1,4 @@
-#include "controller/routers/nginx.h"
+#include "controller/routers/table.h"
 
 #include "tests/unit/controller/effects.h"
 
