@@ -8,15 +8,17 @@ static size_t count_images(const struct node_image *list)
 	return n;
 }
 
-enum result hands_create(const struct config *c, const char *folder, struct loop *l, struct http_client *http,
-			 struct cluster *cluster, struct node **ret, struct error *e)
+enum result hands_create(const struct hands_options *h, struct node **ret, struct error *e)
 {
+	const struct config *c = h->config;
 	struct node_options o = {
-		.loop = l,
-		.cluster = cluster,
-		.http = http,
+		.loop = h->loop,
+		.cluster = h->cluster,
+		.http = h->http,
 		.name = c->node.name,
-		.data_dir = folder,
+		.data_dir = h->folder,
+		.traffic = h->traffic,
+		.metrics = h->metrics,
 		.images = c->node.images,
 		.images_len = count_images(c->node.images),
 		.addresses = c->node.addresses,
@@ -31,7 +33,7 @@ enum result hands_create(const struct config *c, const char *folder, struct loop
 	enum result r = node_create(&o, ret, e);
 	if (r != RC_OK)
 		return error_in(e, r, "node");
-	cluster->changed = node_changed;
-	cluster->changed_owner = *ret;
+	h->cluster->changed = node_changed;
+	h->cluster->changed_owner = *ret;
 	return RC_OK;
 }

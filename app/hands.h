@@ -6,8 +6,14 @@
 #include "controller/cluster/cluster.h"
 #include "controller/node/node.h"
 
-/* folder: where it keeps records, logs and nginx. It becomes the one that is told of the cluster's changes; both are
- * borrowed. */
-MUST_CHECK enum result hands_create(const struct config *c, const char *folder, struct loop *l,
-				    struct http_client *http, struct cluster *cluster, struct node **ret,
-				    struct error *e);
+/* All borrowed. */
+struct hands_options {
+	const struct config *config;
+	const char *folder; /* where it keeps records, logs and nginx */
+	struct loop *loop;
+	struct http_client *http;
+	struct cluster *cluster; /* the node becomes the one that is told of its changes */
+	struct traffic *traffic; /* what nginx serves is counted there; NULL: nowhere */
+	struct metrics *metrics; /* NULL is fine */
+};
+MUST_CHECK enum result hands_create(const struct hands_options *h, struct node **ret, struct error *e);

@@ -86,6 +86,8 @@ static enum result build_cluster(struct house *h, struct error *e)
 				  .name = c->cluster.name,
 				  .metrics = h->metrics };
 	h->embedded = c->cluster.embedded;
+	if (h->embedded && c->node.nginx.listen && !(h->traffic = traffic_create(h->metrics)))
+		return error_set(e, RC_EXHAUSTED, "no memory for what nginx serves");
 	enum result r = h->embedded ? embedded_create(h->loop, h->store, c->cluster.name, &h->cluster, e)
 				    : kube_create(h->loop, h->http, &o, &h->cluster, e);
 	return r == RC_OK ? RC_OK : error_in(e, r, "cluster");
@@ -177,6 +179,14 @@ static enum result build_channels(struct house *h, struct error *e)
 
 /* ---- the program ---- */
 
+/* One machine has no Prometheus unless it is told of one. */
+static const char *metrics_server_of(const struct config *c)
+{
+	if (c->controller.metrics_server)
+		return c->controller.metrics_server;
+	return c->cluster.embedded ? "" : "http://prometheus:9090";
+}
+
 static enum result build_engine(struct house *h, struct error *e)
 {
 	const struct config *c = h->config;
@@ -186,7 +196,7 @@ static enum result build_engine(struct house *h, struct error *e)
 		.include_label_prefixes = c->controller.include_label_prefix,
 		.ingress_annotations_prefix = c->controller.ingress_annotations_prefix,
 		.track_configs = c->controller.config_tracking,
-		.metrics_server = c->controller.metrics_server,
+		.metrics_server = metrics_server_of(c),
 		.event_webhook = c->controller.event_webhook ? c->controller.event_webhook : "",
 		.cluster_name = h->cluster->name,
 	};
@@ -194,6 +204,7 @@ static enum result build_engine(struct house *h, struct error *e)
 				    .cluster = h->cluster,
 				    .http = h->http,
 				    .metrics = h->metrics,
+				    .traffic = h->traffic,
 				    .controller = &h->controller,
 				    .gatekeeper = approvals_gatekeeper(h->approvals),
 				    .egress_allow = c->controller.egress.allow,
@@ -259,8 +270,14 @@ static enum result build_objects(struct house *h, struct error *e)
 		.loop = h->loop, .store = h->store, .rest = h->api, .cluster = h->cluster, .embedded = h->embedded
 	};
 	enum result r = objects_create(&o, &h->objects, e);
+	struct hands_options own = { .config = h->config,
+				     .loop = h->loop,
+				     .http = h->http,
+				     .cluster = h->cluster,
+				     .traffic = h->traffic,
+				     .metrics = h->metrics };
 	if (r == RC_OK && o.embedded)
-		r = machine_create(h->config, h->loop, h->http, h->cluster, &h->machine, e);
+		r = machine_create(&own, &h->machine, e);
 	return r;
 }
 

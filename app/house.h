@@ -29,6 +29,7 @@ struct house {
 
 	struct loop *loop; /* owned, as everything up to the servers */
 	struct metrics *metrics;
+	struct traffic *traffic; /* what nginx of this machine has served; NULL: it has none */
 	struct store *store;
 	struct tokens *tokens;
 	struct http_client *http;

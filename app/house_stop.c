@@ -119,6 +119,7 @@ void house_finish(struct house *h)
 {
 	if (h->loop)
 		loop_destroy(h->loop);
+	traffic_destroy(h->traffic);
 	metrics_destroy(h->metrics);
 	for (size_t i = 0; i < h->config_count; i++)
 		config_free(h->configs[i]);

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "app/hands.h"
 #include "base/log.h"
 #include "controller/cluster/embedded/embedded.h"
 
@@ -30,20 +29,22 @@ static void machine_destroy(struct machine *m)
 }
 DEFINE_CLEANUP(struct machine, machine_destroy)
 
-enum result machine_create(const struct config *c, struct loop *l, struct http_client *http, struct cluster *cluster,
-			   struct machine **ret, struct error *e)
+enum result machine_create(const struct hands_options *h, struct machine **ret, struct error *e)
 {
+	struct hands_options own = *h;
 	char folder[PATH_BYTES];
 	CLEANUP(machine_destroy_p) struct machine *m = calloc(1, sizeof *m);
 	if (!m)
 		return error_set(e, RC_EXHAUSTED, "no memory for the node");
-	m->loop = l;
-	int n = snprintf(folder, sizeof folder, "%s/node", c->data_dir);
+	m->loop = h->loop;
+	int n = snprintf(folder, sizeof folder, "%s/node", h->config->data_dir);
 	if (n < 0 || (size_t)n >= sizeof folder)
 		return error_set(e, RC_INVALID, "data_dir: the path is too long");
-	enum result r = embedded_view(cluster, &m->view, e);
+	enum result r = embedded_view(h->cluster, &m->view, e);
+	own.folder = folder;
+	own.cluster = m->view;
 	if (r == RC_OK)
-		r = hands_create(c, folder, l, http, m->view, &m->node, e);
+		r = hands_create(&own, &m->node, e);
 	if (r != RC_OK)
 		return r;
 	*ret = TAKE(m);

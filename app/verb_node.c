@@ -40,7 +40,10 @@ static enum result build(struct hands *h, struct error *e)
 		r = kube_create(h->loop, h->http, &o, &h->cluster, e);
 	if (r == RC_OK && (r = folder_make_private(c->data_dir, e)) != RC_OK)
 		r = error_in(e, r, "data_dir");
-	return r == RC_OK ? hands_create(c, c->data_dir, h->loop, h->http, h->cluster, &h->node, e) : r;
+	struct hands_options own = {
+		.config = c, .folder = c->data_dir, .loop = h->loop, .http = h->http, .cluster = h->cluster
+	};
+	return r == RC_OK ? hands_create(&own, &h->node, e) : r;
 }
 
 static void destroy(struct hands *h)

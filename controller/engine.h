@@ -16,6 +16,7 @@ struct cluster;
 struct engine;
 struct http_client;
 struct metrics;
+struct traffic;
 
 /* ---- rollouts as values -------------------------------------------------------------------------------------------
  */
@@ -141,6 +142,9 @@ struct engine_options {
 	struct cluster *cluster;                     /* borrowed */
 	struct http_client *http;                    /* borrowed; for hooks and metrics */
 	struct metrics *metrics;                     /* borrowed */
+	/* Borrowed; what an nginx of this machine has served: the built-in metrics where no metrics_server is
+	 * configured. NULL: there is none. */
+	const struct traffic *traffic;
 	const struct controller_options *controller; /* borrowed */
 	struct gatekeeper gatekeeper;                /* zero: gates stay closed */
 	const char *const

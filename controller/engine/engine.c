@@ -160,6 +160,7 @@ enum result engine_create(const struct engine_options *o, struct engine **ret, s
 		r = sources_create(&h, &g->sources, e);
 	if (r != RC_OK)
 		return error_in(e, r, "engine");
+	sources_set_traffic(g->sources, o->traffic);
 	add_metrics(g, o->metrics);
 	o->cluster->changed = object_changed;
 	o->cluster->settled = cache_settled;

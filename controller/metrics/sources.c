@@ -6,10 +6,12 @@
 #include "base/text.h"
 #include "controller/metrics/builtin.h"
 #include "controller/metrics/prometheus.h"
+#include "controller/metrics/served.h"
 #include "controller/metrics/source.h"
 
 struct sources {
 	struct hooks_options o;
+	const struct traffic *traffic; /* borrowed; NULL: none */
 	struct metric_ask *asks;
 };
 struct metric_ask {
@@ -185,6 +187,36 @@ static enum result choose(const struct plan *p, size_t index, bool by_template, 
 	return ret->query ? RC_OK : RC_INVALID;
 }
 
+/* ---- what was served here ---- */
+
+static bool is_served(const struct sources *s, const struct plan *p, const struct chosen *c)
+{
+	const char *provider = text_empty(p->canary->provider) ? p->options->provider : p->canary->provider;
+	return s->traffic && !c->foreign && text_empty(c->address) && text_eq(provider, "nginx");
+}
+
+static void answer_served(struct metric_ask *m, const struct plan *p, const struct metric_check *check)
+{
+	struct error e = { .text = "" };
+	enum result r = served_read(m->sources->traffic, loop_now(m->sources->o.loop), p, check, &m->value, &e);
+	answer_later(m, r == RC_OK ? ANSWER_YES : r == RC_NOT_FOUND ? ANSWER_NO : ANSWER_ERROR, e.text);
+}
+
+/* false: it is another source's. */
+static bool ask_served(struct metric_ask *m, const struct plan *p, size_t index, bool by_template,
+		       const struct chosen *what)
+{
+	if (by_template || !is_served(m->sources, p, what))
+		return false;
+	if (index == SIZE_MAX)
+		answer_later(m, ANSWER_YES, "");
+	else if (served_knows(p->canary->analysis.metrics[index].name))
+		answer_served(m, p, &p->canary->analysis.metrics[index]);
+	else
+		return false;
+	return true;
+}
+
 struct metric_ask *source_ask(struct sources *s, const struct plan *p, size_t index, bool by_template,
 			      metric_done *done, void *owner)
 {
@@ -203,6 +235,8 @@ struct metric_ask *source_ask(struct sources *s, const struct plan *p, size_t in
 		answer_later(m, ANSWER_ERROR, e.text);
 	else if (!what.query)
 		answer_later(m, ANSWER_YES, "");
+	else if (ask_served(m, p, index, by_template, &what))
+		return m;
 	else if (text_empty(what.address))
 		answer_later(m, ANSWER_ERROR,
 			     "no metrics server is configured (spec.metricsServer, or metrics_server)");
@@ -223,6 +257,11 @@ enum result sources_create(const struct hooks_options *o, struct sources **ret, 
 	s->o = *o;
 	*ret = s;
 	return RC_OK;
+}
+
+void sources_set_traffic(struct sources *s, const struct traffic *t)
+{
+	s->traffic = t;
 }
 
 void sources_destroy(struct sources *s)

@@ -15,6 +15,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "controller/node/access_log.h"
 #include "controller/node/nginx.h"
 #include "controller/node/render.h"
 
@@ -44,6 +45,7 @@ struct front {
 	char *folder, *conf_file, *binary, *ingress_class, *annotations; /* the arena's */
 	struct render_options render;
 	struct nginx *nginx;
+	struct access_log *access_log; /* owned; NULL: nobody wants to know */
 	loop_fn *updated;
 	void *owner;
 	char *applied, *applying; /* whole texts; NULL: none */
@@ -369,6 +371,22 @@ static enum result front_copy(struct front *f, const struct node_options *o, str
 	return r == RC_OK ? make_folder(conf_dir, e) : r;
 }
 
+/* Without it everything works but the built-in metrics, which say what they miss. */
+static void open_access_log(struct front *f, const struct node_options *o)
+{
+	struct error e;
+	const char *path = arena_printf(f->arena, "%s/traffic.sock", f->folder);
+	if (!o->traffic || !path)
+		return;
+	enum result r = strchr(path, ',')
+				? error_set(&e, RC_INVALID, "%s: nginx takes no comma there", path)
+				: access_log_open(o->loop, path, 0600, o->traffic, o->metrics, &f->access_log, &e);
+	if (r != RC_OK)
+		log_warn("no_access_log", "error=%s", e.text);
+	else
+		f->render.log_socket = path;
+}
+
 enum result front_create(const struct node_options *o, loop_fn *updated, void *owner, struct front **ret,
 			 struct error *e)
 {
@@ -396,6 +414,7 @@ enum result front_create(const struct node_options *o, loop_fn *updated, void *o
 		return r;
 	if (nginx_runs(f->nginx))
 		f->applied = read_conf(f->conf_file);
+	open_access_log(f, o);
 	*ret = TAKE(f);
 	return RC_OK;
 }
@@ -413,6 +432,7 @@ void front_destroy(struct front *f)
 	if (!f)
 		return;
 	nginx_destroy(f->nginx);
+	access_log_close(f->access_log);
 	timer_stop(&f->gather);
 	HASH_ITER (hh, f->refused, r, next) {
 		HASH_DEL(f->refused, r);

@@ -22,7 +22,7 @@ enum {
 	QUIT_MS = 10 * 1000,
 	BIRTH_MS = 1000,
 	ROTATE_LOOK_MS = 60 * 1000,
-	LOG_BYTES_MAX = 64 * 1024 * 1024, /* of access.log; one more of before is kept */
+	LOG_BYTES_MAX = 64 * 1024 * 1024, /* of each log; one more of before is kept */
 	SAID_MAX = 4096,
 	WORKERS_MAX = 512,
 	PATH_BYTES = 4096
@@ -373,17 +373,24 @@ void nginx_apply(struct nginx *n, const char *text)
 		loop_defer(n->o.loop, &n->failed, nginx_fail_later, n);
 }
 
-/* ---- the access log ---- */
+/* ---- the logs ---- */
+
+static bool rotate(const struct nginx *n, const char *name, const char *before_name)
+{
+	struct stat st;
+	char log[PATH_BYTES], before[PATH_BYTES];
+	return path_in(n, name, log) && path_in(n, before_name, before) && stat(log, &st) == 0 &&
+	       st.st_size > LOG_BYTES_MAX && rename(log, before) == 0;
+}
 
 static void rotate_look(void *owner)
 {
 	struct nginx *n = owner;
-	struct stat st;
-	char log[PATH_BYTES], before[PATH_BYTES];
 	timer_start(n->o.loop, &n->rotate, ROTATE_LOOK_MS, rotate_look, n);
-	if (!n->master || !path_in(n, "access.log", log) || !path_in(n, "access.log.1", before))
+	if (!n->master)
 		return;
-	if (stat(log, &st) == 0 && st.st_size > LOG_BYTES_MAX && rename(log, before) == 0)
+	bool access = rotate(n, "access.log", "access.log.1"), error = rotate(n, "error.log", "error.log.1");
+	if (access || error)
 		process_signal(n->master, SIGUSR1); /* opens its logs again */
 }
 

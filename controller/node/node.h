@@ -12,6 +12,7 @@
 #include "base/http_client.h"
 #include "base/loop.h"
 #include "controller/cluster/cluster.h"
+#include "controller/metrics/traffic.h"
 
 /* What stands in for a container image. pattern: the image's whole name, or a beginning of it and "*"; an exact pattern
  * goes before a beginning, a longer beginning before a shorter one. command: argv, in which {tag} {image} {port} (the
@@ -41,7 +42,9 @@ struct node_options {
 	const char *data_dir; /* made if missing: pods/ (records and logs), nginx/ */
 	const struct node_image *images;
 	size_t images_len;
-	const char *addresses; /* for pods; "127.10.0.0/16": within 127.0.0.0/8 nothing has to be set up */
+	struct traffic *traffic; /* borrowed: what nginx has served is counted there; NULL: nowhere */
+	struct metrics *metrics; /* borrowed; NULL is fine */
+	const char *addresses;   /* for pods; "127.10.0.0/16": within 127.0.0.0/8 nothing has to be set up */
 	struct node_nginx nginx;
 };
 

@@ -8,6 +8,7 @@
 #include <utlist.h>
 
 #include "base/text.h"
+#include "controller/metrics/traffic.h"
 
 #define BLAME "# ingress "
 
@@ -107,6 +108,15 @@ static const char rules[] =
 	"\tproxy_next_upstream error timeout;\n"
 	"\tproxy_next_upstream_timeout 10s;\n";
 
+static void add_log_socket(const struct render_options *o, struct strbuf *b)
+{
+	if (!o->log_socket)
+		return;
+	strbuf_add(b, "\tlog_format rollcall_traffic '" TRAFFIC_FORMAT("$rollcall_side", "$rollcall_route") "';\n");
+	strbuf_addf(b, "\taccess_log \"syslog:server=unix:%s,nohostname,tag=" TRAFFIC_TAG "\" rollcall_traffic;\n",
+		    o->log_socket);
+}
+
 static void add_head(const struct render_options *o, struct strbuf *b)
 {
 	const char *f = o->folder;
@@ -120,6 +130,7 @@ static void add_head(const struct render_options *o, struct strbuf *b)
 	strbuf_addf(b, "worker_shutdown_timeout 10s;\npid \"%s/nginx.pid\";\nerror_log \"%s/error.log\" warn;\n", f, f);
 	strbuf_add(b, "events {\n\tworker_connections 4096;\n}\nhttp {\n");
 	strbuf_addf(b, frame, f, f, f, f, f, f);
+	add_log_socket(o, b);
 	strbuf_add(b, rules);
 	if (o->close_client_connections)
 		strbuf_add(b, "\tkeepalive_timeout 0;\n");
@@ -208,6 +219,7 @@ static void add_location(const struct route_path *p, unsigned n, const char *mod
 {
 	add_blame(b, "\t\t", p->source);
 	strbuf_addf(b, "\t\tlocation %s\"%s%s\" {\n", modifier, p->path, slash);
+	strbuf_addf(b, "\t\t\tset $rollcall_route \"%s\";\n", p->source);
 	if (p->canary) {
 		strbuf_addf(b, "\t\t\tset $rollcall_side $rollcall_side_%u;\n", n);
 		if (p->upstream->servers_len == 0)
@@ -264,7 +276,7 @@ static void add_server(const struct route_host *h, const struct render_options *
 	add_blame(b, "\t", h->source);
 	strbuf_addf(b, "\tserver {\n\t\tlisten %s%s;\n", o->listen, *h->name ? "" : " default_server");
 	add_server_name(h, b);
-	strbuf_add(b, "\t\tset $rollcall_side \"-\";\n");
+	strbuf_add(b, "\t\tset $rollcall_side \"-\";\n\t\tset $rollcall_route \"-\";\n");
 	DL_FOREACH(h->paths, p) add_path(h, p, (*n)++, b);
 	if (!path_named(h, "/", false))
 		strbuf_add(b, "\t\tlocation / { return 404; }\n");

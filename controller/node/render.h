@@ -11,6 +11,7 @@ struct render_options {
 	unsigned workers;   /* 0: one a core */
 	const char *user;   /* of the workers, when the master is root; NULL: not said */
 	bool close_client_connections;
+	const char *log_socket; /* each request is told there, as metrics/traffic.h says; NULL: nowhere */
 };
 void render(const struct routes *r, const struct render_options *o, struct strbuf *b);
 /* Can stand in a configuration, quoted. */

@@ -399,6 +399,68 @@ static void test_probe(void **state)
 	rig_close(&r);
 }
 
+/* ---- without Prometheus ---- */
+
+static void serve(struct rig *r, struct traffic *t, const char *line)
+{
+	assert_int_equal(traffic_line(t, loop_now(r->loop), line, strlen(line)), RC_OK);
+}
+
+static void test_what_was_served_here(void **state)
+{
+	(void)state;
+	struct rig r;
+	struct heard h;
+	rig_open(&r,
+		 "{name: request-success-rate, interval: 30s, thresholdRange: {min: 99}}, "
+		 "{name: request-duration, thresholdRange: {max: 500}}, "
+		 "{name: request-duration, interval: 2h, thresholdRange: {max: 500}}, "
+		 "{name: mine, query: up, thresholdRange: {max: 500}}, "
+		 "{name: request-duration, templateRef: {name: t}, thresholdRange: {max: 500}}",
+		 true);
+	CLEANUP(traffic_destroy_p) struct traffic *t = traffic_create(NULL);
+	sources_set_traffic(r.sources, t);
+	r.options.metrics_server = "";
+	ask(&r, SIZE_MAX, false, &h);
+	assert_int_equal(h.verdict, ANSWER_YES);
+	ask(&r, 0, false, &h);
+	assert_int_equal(h.verdict, ANSWER_NO);
+	assert_string_equal(h.text, "no request to the canary of test/podinfo-in in the access log");
+	serve(&r, t, "<190>x rollcall: 500 0.001 primary test/podinfo-in");
+	serve(&r, t, "<190>x rollcall: 500 0.001 canary test/other");
+	ask(&r, 0, false, &h);
+	assert_int_equal(h.verdict, ANSWER_NO);
+	for (int i = 0; i < 3; i++)
+		serve(&r, t, "<190>x rollcall: 200 0.012 canary test/podinfo-in");
+	serve(&r, t, "<190>x rollcall: 503 0.012 canary test/podinfo-in");
+	ask(&r, 0, false, &h);
+	assert_int_equal(h.verdict, ANSWER_YES);
+	assert_true(h.value == 75);
+	ask(&r, 1, false, &h);
+	assert_int_equal(h.verdict, ANSWER_YES);
+	assert_true(h.value == 12);
+	ask(&r, 2, false, &h);
+	assert_int_equal(h.verdict, ANSWER_ERROR);
+	assert_string_equal(h.text, "the access log is remembered for an hour, the interval is longer");
+	ask(&r, 3, false, &h); /* a query is Prometheus's */
+	assert_int_equal(h.verdict, ANSWER_ERROR);
+	assert_non_null(strstr(h.text, "no metrics server is configured"));
+	ask(&r, 4, true, &h);
+	assert_int_equal(h.verdict, ANSWER_ERROR);
+	assert_non_null(strstr(h.text, "Metric template t.test error"));
+	assert_int_equal(r.peer->request_count, 0);
+
+	r.peer->always = answer(&r, VECTOR(SERIES("98")));
+	r.canary->metrics_server = r.peer->url; /* the canary's own Prometheus goes first */
+	ask(&r, 0, false, &h);
+	assert_true(h.value == 98);
+	r.canary->metrics_server = "";
+	r.options.metrics_server = r.peer->url; /* and so does the operator's */
+	ask(&r, 0, false, &h);
+	assert_true(h.value == 98);
+	rig_close(&r);
+}
+
 static void test_cancel_and_destroy(void **state)
 {
 	(void)state;
@@ -434,6 +496,7 @@ int main(void)
 		cmocka_unit_test(test_bad_templates),
 		cmocka_unit_test(test_addresses_of_a_canary_are_judged),
 		cmocka_unit_test(test_probe),
+		cmocka_unit_test(test_what_was_served_here),
 		cmocka_unit_test(test_cancel_and_destroy),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -125,7 +125,8 @@ static struct routes *routes_without(char *refused_source)
 
 static const struct render_options options = { .folder = "/var/lib/rollcall/nginx",
 					       .listen = "127.0.0.1:8080",
-					       .workers = 2 };
+					       .workers = 2,
+					       .log_socket = "/var/lib/rollcall/nginx/traffic.sock" };
 
 /* The text, and what was complained of as "ns/name: why\n"... */
 static char *rendered(char *problems, size_t size)
