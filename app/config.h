@@ -90,6 +90,10 @@ struct config {
 		bool open;
 		const char *const *allow_cidrs;
 	} gates;
+	struct {
+		bool enabled;
+		const char *const *people; /* NULL: none */
+	} console;
 	struct { /* for `rollcall node`, and cluster.embedded */
 		const char *name, *addresses;
 		const struct node_image *images; /* ends with a NULL pattern */

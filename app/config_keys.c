@@ -173,6 +173,13 @@ static const struct config_key gate_keys[] = {
 	  .help = "Addresses that may ask without a token: [10.0.0.0/8]. The peer's own address counts, not a header." },
 	{ 0 }
 };
+static const struct config_key console_keys[] = {
+	{ "enabled", CONFIG_BOOL, IN(console.enabled), "true", .help = "Serve it. People sign in with an API token." },
+	{ "people", CONFIG_TEXTS, IN(console.people), .example = "[lin.wei]",
+	  .help = "Users who are chosen from a list, without a secret: for one person's own machine and for demos. Only with a "
+		  "loopback listen.address." },
+	{ 0 }
+};
 
 #define OF(field) .offset = offsetof(struct node_image, field)
 static const struct config_key image_keys[] = {
@@ -226,6 +233,7 @@ const struct config_key config_keys[] = {
 	  .entry_bytes = sizeof(struct config_language),
 	  .help = "Of cards, by channel: en or zh. \"default\" is for all that are not named, and en without it. Changes on SIGHUP." },
 	{ "gates", CONFIG_SECTION, .keys = gate_keys, .help = "Who may ask the gates that a stock Flagger polls, beside API tokens." },
+	{ "console", CONFIG_SECTION, .keys = console_keys, .help = "The web console, at the first address." },
 	{ "node", CONFIG_SECTION, .keys = node_keys,
 	  .help = "For cluster.embedded, and for `rollcall node`: pods as processes of this machine, no container runtime. "
 		  "`rollcall node` reads data_dir, log and cluster too." },

@@ -416,6 +416,25 @@ static void rules_gates(struct config_reader *r, const struct config *c)
 				       path_to(r, "gates.allow_cidrs[%zu]", i), "%s", why.text);
 }
 
+static void rules_console(struct config_reader *r, const struct config *c)
+{
+	const char *const *people = c->console.people;
+	if (!people)
+		return;
+	if (c->listen.address.host && config_is_public(&c->listen.address))
+		config_finding(r, place(r, "console", "people", NULL), false, "console.people",
+			       "whoever reaches %s could be any of them: only with a loopback listen.address",
+			       c->listen.address.text);
+	if (c->listen.behind_proxy)
+		config_finding(r, place(r, "console", "people", NULL), false, "console.people",
+			       "whoever reaches the proxy could be any of them: not with listen.behind_proxy");
+	for (size_t i = 0; people[i]; i++)
+		if (!user_find(c, people[i]))
+			config_finding(r, place(r, "console", "people", index_text(r, i), NULL), false,
+				       path_to(r, "console.people[%zu]", i), "there is no \"%.60s\" under users",
+				       people[i]);
+}
+
 static void make_users(struct config_reader *r, struct config *c)
 {
 	size_t n = 0;
@@ -509,6 +528,7 @@ void config_rules(struct config_reader *r, struct config *c)
 	rules_robots(r, c);
 	make_robots(c);
 	rules_gates(r, c);
+	rules_console(r, c);
 	rules_cluster(r, c);
 	rules_node(r, c);
 }

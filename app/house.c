@@ -21,8 +21,8 @@ enum { SYNC_FIRST_MS = 20, SYNC_LAST_MS = 1000, LEASE_MS = 15000, RENEW_MS = 100
 
 static enum result all_migrations(struct store_migration **ret, struct error *e)
 {
-	const struct store_migration *const lists[] = { approvals_migrations, outbox_migrations, bot_migrations,
-							tokens_migrations, embedded_migrations };
+	const struct store_migration *const lists[] = { approvals_migrations, outbox_migrations,   bot_migrations,
+							tokens_migrations,    embedded_migrations, console_migrations };
 	size_t n = 0, rooms = sizeof lists / sizeof *lists;
 	for (size_t i = 0; i < rooms; i++)
 		for (const struct store_migration *m = lists[i]; m->room; m++)
@@ -233,7 +233,7 @@ static enum result build_bot(struct house *h, struct error *e)
 				 .langs = c->languages,
 				 .lang = c->language,
 				 .public_url = c->public_url ? c->public_url : "",
-				 .console_url = "" };
+				 .console_url = c->public_url && c->console.enabled ? c->public_url : "" };
 	enum result r = bot_create(&o, &h->bot, e);
 	h->ears = h->bot; /* what comes before the cluster has been read is kept */
 	return r;
@@ -281,6 +281,25 @@ static enum result build_objects(struct house *h, struct error *e)
 	return r;
 }
 
+static struct wall_ms unreachable_since(void *owner)
+{
+	const struct house *h = owner;
+	return cluster_unreachable_since(h->cluster);
+}
+
+static enum result build_console(struct house *h, struct error *e)
+{
+	const struct config *c = h->config;
+	struct console_options o = { .rest = h->api,
+				     .public_url = c->public_url ? c->public_url : "",
+				     .secure = c->listen.tls.cert || c->listen.behind_proxy ||
+					       text_starts(c->public_url ? c->public_url : "", "https://"),
+				     .people = c->console.people,
+				     .unreachable_since = unreachable_since,
+				     .owner = h };
+	return c->console.enabled ? console_create(&o, &h->console, e) : RC_OK;
+}
+
 static void add_process_metrics(struct house *h)
 {
 	metric_set(metrics_add(h->metrics, METRIC_GAUGE, "rollcall_build_info", "Version that runs.", "version", NULL),
@@ -320,6 +339,8 @@ enum result house_build(struct house *h, const char *file, struct config *config
 		r = build_bot(h, e);
 	if (r == RC_OK)
 		r = build_api(h, e);
+	if (r == RC_OK)
+		r = build_console(h, e);
 	return r == RC_OK ? build_objects(h, e) : r;
 }
 
@@ -352,9 +373,11 @@ static enum result listen_on(struct house *h, const struct config_address *at, c
 
 static enum result open_servers(struct house *h, struct error *e)
 {
-	const struct http_route *lists[HOUSE_CHANNELS_MAX + 3] = { rest_routes(h->api), objects_routes(h->objects),
+	const struct http_route *lists[HOUSE_CHANNELS_MAX + 4] = { rest_routes(h->api), objects_routes(h->objects),
 								   decide_routes(h->page) };
 	size_t n = 3, total = 0;
+	if (h->console)
+		lists[n++] = console_routes(h->console);
 	for (struct channel *const *c = h->channels; *c; c++)
 		lists[n++] = channel_routes(*c);
 	for (size_t i = 0; i < n; i++)
@@ -413,6 +436,8 @@ static void look_for_sync(void *owner)
 		return;
 	}
 	bot_start(h->bot);
+	if (h->console)
+		console_start(h->console);
 	log_info("synced", "cluster=%s", h->cluster->name);
 }
 

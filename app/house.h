@@ -14,6 +14,7 @@
 #include "bot/api/rest.h"
 #include "bot/bot.h"
 #include "bot/channels/decide/decide.h"
+#include "bot/console/console.h"
 #include "controller/cluster/cluster.h"
 #include "controller/engine.h"
 #include "controller/plan.h"
@@ -43,6 +44,7 @@ struct house {
 	struct bot *bot;
 	struct bot *ears; /* the bot, from when it may answer on */
 	struct rest *api;
+	struct console *console; /* NULL: not wanted */
 	struct objects *objects;
 	struct machine *machine; /* NULL: pods are run by others */
 	struct http_server *server, *admin;

@@ -21,6 +21,7 @@ static void all_stored(void *owner)
 {
 	struct house *h = owner;
 	outbox_destroy(h->outbox);
+	console_destroy(h->console);
 	rest_destroy(h->api);
 	approvals_destroy(h->approvals);
 	tokens_destroy(h->tokens);
@@ -103,6 +104,8 @@ void house_stop(struct house *h)
 		house_record(h, "stop", "ok", "");
 	if (h->api)
 		rest_stop(h->api);
+	if (h->console)
+		console_stop(h->console);
 	h->closing = 1;
 	if (h->server) {
 		h->closing++;

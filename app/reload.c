@@ -45,6 +45,8 @@ static void take_over(struct house *h, struct config *c)
 	h->config = c;
 	approvals_set_policies(h->approvals, c->policies);
 	bot_set_people(h->bot, c->users, c->routes, c->languages, c->language);
+	if (h->console)
+		console_people_changed(h->console);
 }
 
 void house_reload(struct house *h)

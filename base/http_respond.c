@@ -128,7 +128,8 @@ void http_stream_start(struct http_exchange *x, const char *content_type, size_t
 	x->max_queue = max_queue_bytes;
 	if (!c)
 		return;
-	static const char *const headers[] = { "Cache-Control: no-cache", NULL };
+	/* the last is for proxies in front that would keep events back */
+	static const char *const headers[] = { "Cache-Control: no-cache", "X-Accel-Buffering: no", NULL };
 	http_answer_print(
 		c->server,
 		&(struct http_answer){ .status = 200, .content_type = content_type, .length = -1, .headers = headers });

@@ -31,6 +31,14 @@ static void stream_closed(void *owner)
 	stream_free(owner);
 }
 
+static void stream_end(struct rest_stream *s)
+{
+	struct http_exchange *x = s->x;
+	stream_free(s);
+	http_on_close(x, NULL, NULL);
+	http_stream_end(x);
+}
+
 static void keep_alive(void *owner)
 {
 	static const char comment[] = ":\n\n";
@@ -60,7 +68,7 @@ static void send_all(struct rest *a, struct rest_stream *s)
 	}
 	strbuf_add(&b, "]\n\n");
 	if (b.overflow)
-		http_stream_end(s->x);
+		stream_end(s);
 	else
 		(void)http_stream_send(s->x, b.s, b.len);
 	strbuf_finish(&b);
@@ -142,10 +150,6 @@ void rest_approval_event(void *owner, enum approval_news news, const struct appr
 
 void rest_streams_end(struct rest *a)
 {
-	while (a->streams) {
-		struct http_exchange *x = a->streams->x;
-		stream_free(a->streams);
-		http_on_close(x, NULL, NULL);
-		http_stream_end(x);
-	}
+	while (a->streams)
+		stream_end(a->streams);
 }

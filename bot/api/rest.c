@@ -57,6 +57,11 @@ struct person rest_person(const struct token *t)
 	return (struct person){ .platform = "token", .team = "", .id = t->name, .name = t->name, .user = "" };
 }
 
+const struct rest_options *rest_own_options(const struct rest *a)
+{
+	return &a->o;
+}
+
 bool rest_is_synced(struct rest *a, struct http_exchange *x)
 {
 	static const char *const headers[] = { "Retry-After: 1", NULL };

@@ -1,5 +1,5 @@
 #pragma once
-/* The API's inside. */
+/* The API's inside, which the console shares. */
 #include <cjson/cJSON.h>
 
 #include "base/metrics.h"
@@ -39,6 +39,7 @@ struct rest {
 
 /* ---- api.c ---- */
 struct person rest_person(const struct token *t);
+const struct rest_options *rest_own_options(const struct rest *a);
 /* false: answered already (503): what is asked for is not known yet. */
 bool rest_is_synced(struct rest *a, struct http_exchange *x);
 /* NULL: no memory, answered. The owner ends it with rest_call_end, which answers whether the peer is still there. */
@@ -51,6 +52,13 @@ void rest_answer(struct http_exchange *x, int status, struct strbuf *b);
 /* The body as an object whose members are all among allowed (NULL-terminated; NULL: any); NULL: answered already. An
  * empty body is an empty object. */
 cJSON *rest_body(struct http_exchange *x, const char *const *allowed);
+
+/* ---- verbs.c: of every way in ---- */
+/* false: answered already. */
+bool rest_verb_known(struct http_exchange *x, const char *verb);
+bool rest_may_decide(struct rest *a, struct http_exchange *x);
+/* Are the members of what was posted of the right types? */
+bool rest_verb_good(const cJSON *body, const char *verb, struct error *e);
 
 /* ---- values.c ---- */
 void rest_add_rollout(struct strbuf *b, const struct rollout *r);

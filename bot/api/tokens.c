@@ -161,6 +161,14 @@ static void note_use(struct tokens *t, struct entry *n)
 	store_submit(tx, NULL, NULL);
 }
 
+static const struct token *used(struct tokens *t, struct entry *n)
+{
+	if (!n || (n->token.expires_at.v && n->token.expires_at.v <= loop_wall(t->loop).v))
+		return NULL;
+	note_use(t, n);
+	return &n->token;
+}
+
 /* Found by its hash: how long that takes tells nothing of the secret. */
 const struct token *tokens_find(struct tokens *t, const char *secret)
 {
@@ -169,10 +177,12 @@ const struct token *tokens_find(struct tokens *t, const char *secret)
 	if (!text_starts(secret, prefix) || crypto_sha256_hex(secret, strlen(secret), hash, NULL) != RC_OK)
 		return NULL;
 	HASH_FIND_STR(t->by_hash, hash, n);
-	if (!n || (n->token.expires_at.v && n->token.expires_at.v <= loop_wall(t->loop).v))
-		return NULL;
-	note_use(t, n);
-	return &n->token;
+	return used(t, n);
+}
+
+const struct token *tokens_named(struct tokens *t, const char *name)
+{
+	return used(t, entry_named(t, name));
 }
 
 /* ---- making ---- */

@@ -31,6 +31,8 @@ void tokens_destroy(struct tokens *t);
 
 /* Whose is it? NULL: nobody's, or expired. Lives until the next turn. Notes its use. */
 const struct token *tokens_find(struct tokens *t, const char *secret);
+/* The one of that name, for those who have shown it before; NULL: gone or expired. The same otherwise. */
+const struct token *tokens_named(struct tokens *t, const char *name);
 /* One that lives as long as this process: not stored, for the command line on the same machine. */
 MUST_CHECK enum result tokens_local(struct tokens *t, const char *name, enum token_scope scope, char ret[TOKEN_MAX],
 				    struct error *e);

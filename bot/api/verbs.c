@@ -42,7 +42,7 @@ static const char *nearest_verb(const char *name)
 }
 
 /* Texts must be texts, and so on; the first that is not is told. */
-static bool types_good(const cJSON *body, const char *verb, struct error *e)
+bool rest_verb_good(const cJSON *body, const char *verb, struct error *e)
 {
 	static const char *const texts[] = { "reason", "revision", "request", "via" };
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
@@ -87,6 +87,26 @@ static void hand_over(struct rest *a, struct http_exchange *x, const struct toke
 	bot_do(a->o.bot, &ask, done, c);
 }
 
+bool rest_verb_known(struct http_exchange *x, const char *verb)
+{
+	if (is_verb(verb))
+		return true;
+	const char *near = nearest_verb(verb);
+	http_respond_error(x, 404, NULL, "there is no verb \"%.40s\"%s%s%s", verb, near ? "; did you mean \"" : "",
+			   near ? near : "", near ? "\"?" : "");
+	return false;
+}
+
+bool rest_may_decide(struct rest *a, struct http_exchange *x)
+{
+	if (!rest_is_synced(a, x))
+		return false;
+	if (engine_leading(a->o.engine))
+		return true;
+	http_respond_error(x, 503, "ask again: another replica answers", "this replica does not lead");
+	return false;
+}
+
 void rest_verb(void *owner, struct http_exchange *x)
 {
 	static const char *const members[] = { "reason", "revision", "request", "via", "weight", "override", NULL };
@@ -96,22 +116,12 @@ void rest_verb(void *owner, struct http_exchange *x)
 	struct error e;
 	if (!t)
 		return;
-	if (!is_verb(verb)) {
-		const char *near = nearest_verb(verb);
-		http_respond_error(x, 404, NULL, "there is no verb \"%.40s\"%s%s%s", verb,
-				   near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+	if (!rest_verb_known(x, verb) || !rest_may_decide(a, x))
 		return;
-	}
-	if (!rest_is_synced(a, x))
-		return;
-	if (!engine_leading(a->o.engine)) {
-		http_respond_error(x, 503, "ask again: another replica answers", "this replica does not lead");
-		return;
-	}
 	CLEANUP(json_delete_p) cJSON *body = rest_body(x, members);
 	if (!body)
 		return;
-	if (types_good(body, verb, &e))
+	if (rest_verb_good(body, verb, &e))
 		hand_over(a, x, t, body);
 	else
 		http_respond_result(x, &e);

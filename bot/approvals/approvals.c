@@ -154,6 +154,11 @@ void approvals_forget(struct approvals *a, const void *owner)
 	a->recorder_count = m;
 }
 
+const struct policy *approvals_policies(const struct approvals *a)
+{
+	return a->o.policies;
+}
+
 const struct policy *approvals_policy(struct approvals *a, const char *name)
 {
 	const char *wanted = text_empty(name) ? "default" : name;

@@ -85,6 +85,8 @@ const struct approval *const *approvals_of_run(struct approvals *a, const char *
 const struct approval *approvals_open_of(struct approvals *a, const char *uid, struct arena *arena);
 /* The policy of that name; of "" the default one; NULL: unknown. */
 const struct policy *approvals_policy(struct approvals *a, const char *name);
+/* All of them; ends with a NULL name. */
+const struct policy *approvals_policies(const struct approvals *a);
 
 struct vote_ask {
 	const char *request_id;
