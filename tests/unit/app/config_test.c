@@ -89,6 +89,14 @@ static const struct {
 	  "c.yaml:1:23: gates.allow_cidrs[0]: must be text, and is a number: put it in quotes\n" },
 	{ "a range that is none", "gates: {allow_cidrs: [10.0.0.0/33]}\n",
 	  "c.yaml:1:23: gates.allow_cidrs[0]: \"10.0.0.0/33\": the prefix must be a number from 0 to 32\n" },
+	{ "chosen people behind a public address",
+	  PEOPLE "listen: {address: \"0.0.0.0:8484\", behind_proxy: true}\nconsole: {people: [lin]}\n",
+	  "c.yaml:3:19: console.people: whoever reaches 0.0.0.0:8484 could be any of them: only with a loopback "
+	  "listen.address\n"
+	  "c.yaml:3:19: console.people: whoever reaches the proxy could be any of them: not with "
+	  "listen.behind_proxy\n" },
+	{ "chosen people whom nobody knows", PEOPLE "console: {people: [lin, ghost]}\n",
+	  "c.yaml:2:25: console.people[1]: there is no \"ghost\" under users\n" },
 	{ "not one of the words", "log: {level: loud}\n",
 	  "c.yaml:1:14: log.level: \"loud\" is not one of error, warn, info, debug\n" },
 	{ "out of range", "policies: {default: {approvers: [\"token:a\"], quorum: 0}}\n",
@@ -185,7 +193,7 @@ static const struct {
 	  "c.yaml:3:20: slack.bot_token: the environment variable RC_UNSET is not set\n"
 	  "c.yaml:4:1: nonsense: unknown key; known here: listen, public_url, data_dir, log, cluster, controller, "
 	  "users, "
-	  "policies, slack, dingtalk, routes, languages, gates, node\n" },
+	  "policies, slack, dingtalk, routes, languages, gates, console, node\n" },
 };
 
 static void every_mistake_says_where_and_what(void **state)
