@@ -11,6 +11,7 @@
 #include "bot/approvals/policy.h"
 #include "bot/bot.h"
 #include "bot/channels/dingtalk/dingtalk.h"
+#include "bot/channels/webhook/webhook.h"
 #include "controller/model/canary.h"
 #include "controller/node/node.h"
 
@@ -86,6 +87,7 @@ struct config {
 		const struct dingtalk_robot *robots; /* ends with a NULL name; NULL: not configured */
 		const char *const *robot_hosts;
 	} dingtalk;
+	const struct webhook_receiver *webhooks; /* ends with a NULL name; NULL: none */
 	struct {
 		bool open;
 		const char *const *allow_cidrs;

@@ -11,7 +11,7 @@ static const char head[] = "# The configuration of `rollcall serve --config FILE
 			   "default. A key behind a `#`\n"
 			   "# without a blank has no default and shows an example; the sections `users`, `policies`, "
 			   "`slack`, `dingtalk`,\n"
-			   "# `routes` and `languages` are optional. Unknown keys are errors; `rollcall check FILE` "
+			   "# `routes`, `languages` and `webhooks` are optional. Unknown keys are errors; `rollcall check FILE` "
 			   "tells all mistakes at once.\n"
 			   "# Secrets: ${env:NAME} reads the environment, file:/path a file. One that stands here "
 			   "itself is warned about.\n"

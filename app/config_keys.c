@@ -232,6 +232,8 @@ const struct config_key config_keys[] = {
 	{ "languages", CONFIG_MAP, IN(languages_written), .example = "\"slack:C024BE91L\"", .keys = language_keys,
 	  .entry_bytes = sizeof(struct config_language),
 	  .help = "Of cards, by channel: en or zh. \"default\" is for all that are not named, and en without it. Changes on SIGHUP." },
+	{ "webhooks", CONFIG_MAP, IN(webhooks), .example = "ci", .keys = config_webhook_keys, .entry_bytes = sizeof(struct webhook_receiver),
+	  .help = "Receivers of events of rollouts and approvals, signed as Standard Webhooks say, as CloudEvents." },
 	{ "gates", CONFIG_SECTION, .keys = gate_keys, .help = "Who may ask the gates that a stock Flagger polls, beside API tokens." },
 	{ "console", CONFIG_SECTION, .keys = console_keys, .help = "The web console, at the first address." },
 	{ "node", CONFIG_SECTION, .keys = node_keys,

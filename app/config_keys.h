@@ -35,6 +35,8 @@ struct config_key {
 	const char *help;
 };
 extern const struct config_key config_keys[];
+/* ---- config_keys_hooks.c: entries of what speaks with other systems ---- */
+extern const struct config_key config_webhook_keys[];
 
 /* Who reads: config_parse.c by the table, config_rules.c what the table cannot say. */
 struct config_reader {
@@ -48,6 +50,7 @@ void config_parse(struct config_reader *r, const cJSON *node, const struct confi
 		  const char *path);
 /* Makes what the rooms want of what was written, and finds what does not fit together. */
 void config_rules(struct config_reader *r, struct config *c);
+void config_rules_hooks(struct config_reader *r, struct config *c); /* config_hooks.c, as a part of that */
 /* ${env:NAME}, file:/path or the secret itself (*ret_plain). NULL: *why says what is wrong, and never the value. In the
  * arena. */
 const char *config_secret(struct arena *a, const char *written, bool *ret_plain, struct error *why);

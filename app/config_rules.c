@@ -529,6 +529,7 @@ void config_rules(struct config_reader *r, struct config *c)
 	make_robots(c);
 	rules_gates(r, c);
 	rules_console(r, c);
+	config_rules_hooks(r, c);
 	rules_cluster(r, c);
 	rules_node(r, c);
 }

@@ -22,7 +22,8 @@ enum { SYNC_FIRST_MS = 20, SYNC_LAST_MS = 1000, LEASE_MS = 15000, RENEW_MS = 100
 static enum result all_migrations(struct store_migration **ret, struct error *e)
 {
 	const struct store_migration *const lists[] = { approvals_migrations, outbox_migrations,   bot_migrations,
-							tokens_migrations,    embedded_migrations, console_migrations };
+							tokens_migrations,    embedded_migrations, console_migrations,
+							webhook_migrations };
 	size_t n = 0, rooms = sizeof lists / sizeof *lists;
 	for (size_t i = 0; i < rooms; i++)
 		for (const struct store_migration *m = lists[i]; m->room; m++)
@@ -153,6 +154,16 @@ static enum result build_dingtalk(struct house *h, struct channel **ret, struct 
 	return dingtalk_create(&ctx, &o, ret, e);
 }
 
+static enum result build_webhooks(struct house *h, struct error *e)
+{
+	const struct config *c = h->config;
+	struct channel_context ctx = context_of(h);
+	struct webhook_options o = { .receivers = c->webhooks,
+				     .egress = { .allow = c->controller.egress.allow,
+						 .private_too = c->controller.egress.private } };
+	return webhook_create(&ctx, &o, &h->webhooks, e);
+}
+
 /* Where the links of platforms without callbacks lead. */
 static enum result build_page(struct house *h, struct error *e)
 {
@@ -174,6 +185,11 @@ static enum result build_channels(struct house *h, struct error *e)
 	}
 	if (r == RC_OK && h->config->dingtalk.robots)
 		r = build_dingtalk(h, &h->channels[n], e);
+	n += h->channels[n] != NULL;
+	if (r == RC_OK && h->config->webhooks) {
+		r = build_webhooks(h, e);
+		h->channels[n] = h->webhooks;
+	}
 	return r == RC_OK ? build_page(h, e) : r;
 }
 
@@ -257,6 +273,7 @@ static enum result build_api(struct house *h, struct error *e)
 				  .bot = h->bot,
 				  .tokens = h->tokens,
 				  .metrics = h->metrics,
+				  .webhooks = h->webhooks,
 				  .gate_cidrs = h->config->gates.allow_cidrs,
 				  .gates_open = h->config->gates.open,
 				  .ready = is_ready,

@@ -19,7 +19,7 @@
 #include "controller/engine.h"
 #include "controller/plan.h"
 
-enum { HOUSE_CHANNELS_MAX = 4, HOUSE_CONFIGS_MAX = 64, HOUSE_PATH_MAX = 4096 };
+enum { HOUSE_CHANNELS_MAX = 8, HOUSE_CONFIGS_MAX = 64, HOUSE_PATH_MAX = 4096 };
 
 struct house {
 	const char *file; /* of the configuration; NULL: the defaults. Borrowed */
@@ -39,6 +39,7 @@ struct house {
 	struct approvals *approvals;
 	struct outbox *outbox;
 	struct channel *channels[HOUSE_CHANNELS_MAX + 1]; /* NULL-terminated */
+	struct channel *webhooks;                         /* one of them; NULL: none is configured */
 	struct decide *page;
 	struct engine *engine;
 	struct bot *bot;

@@ -42,6 +42,8 @@ const struct verb verbs[] = {
 	{ "who", "NAME", "Who may decide, who has", 1, 1, TARGET " output", verb_who, NULL },
 	{ "history", "[NAME]", "Who did what", 0, 1, TARGET " output limit", verb_history, NULL },
 	{ "outbox", "[retry ROW|all]", "Messages that wait or could not be sent", 0, 2, "output", verb_outbox, NULL },
+	{ "hooks", "log [RECEIVER]|replay ID|failed [RECEIVER]", "Events that were sent to webhooks, and once more", 1, 3, "output limit",
+	  verb_hooks, "replay sends an event with the id it had; \"failed\" stands for all that were given up." },
 	{ "audit", "verify", "Is the record whole? Names the first row that is not", 1, 1, "", verb_audit,
 	  "Reads DATA_DIR/rollcall.db, whether the service runs or not." },
 	{ "token", "create NAME|list|revoke NAME", "Tokens for the command line and the API", 1, 2, "scope expires output", verb_token,

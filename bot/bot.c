@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "bot/labels.h"
 #include "bot/room.h"
 
 struct channel *bot_channel(const struct bot *b, const char *name)
@@ -12,7 +13,7 @@ struct channel *bot_channel(const struct bot *b, const char *name)
 	for (struct channel *const *c = b->o.channels; c && *c; c++) {
 		size_t n = strlen((*c)->ops->platform);
 		if (strncmp(name, (*c)->ops->platform, n) == 0 && name[n] == ':')
-			return *c;
+			return (*c)->ops->deliver ? *c : NULL;
 	}
 	return NULL;
 }
@@ -27,32 +28,11 @@ enum card_lang bot_lang(const struct bot *b, const char *channel)
 
 /* ---- routing ---- */
 
-static bool has_label(const char *labels, const char *wanted, size_t n)
-{
-	for (const char *p = labels; p && *p; p = strchr(p, ',')) {
-		p += *p == ',';
-		if (strcspn(p, ",") == n && strncmp(p, wanted, n) == 0)
-			return true;
-	}
-	return false;
-}
-
-static bool has_labels(const char *labels, const char *wanted)
-{
-	for (const char *p = wanted; p && *p; p = strchr(p, ',')) {
-		p += strspn(p, ", ");
-		size_t n = strcspn(p, ", ");
-		if (n && !has_label(labels, p, n))
-			return false;
-	}
-	return true;
-}
-
 static bool fits(const struct bot_route *route, const struct rollout *r)
 {
 	if (!text_empty(route->ns) && fnmatch(route->ns, r->ns, 0) != 0)
 		return false;
-	return has_labels(r->labels, route->labels);
+	return labels_have(r->labels, route->labels);
 }
 
 static const char *const *split_channels(const char *list, struct arena *a)
@@ -205,6 +185,10 @@ enum result bot_create(const struct bot_options *o, struct bot **ret, struct err
 	b->o = *o;
 	for (struct channel *const *c = o->channels; c && *c; c++) {
 		char prefix[32];
+		if ((*c)->ops->listen)
+			(*c)->ops->listen(*c, o->engine);
+		if (!(*c)->ops->deliver)
+			continue;
 		(void)snprintf(prefix, sizeof prefix, "%s:", (*c)->ops->platform);
 		outbox_platform(o->outbox, prefix, (*c)->ops->spacing_ms, (*c)->ops->per_minute,
 				(*c)->ops->per_minute_channel, (*c)->ops->deliver, *c);

@@ -15,6 +15,9 @@ done
 if [ "${1:-test}" != build ] && ! command -v npm >/dev/null; then
 	missing="$missing nodejs npm"
 fi
+if [ "${1:-test}" != build ] && ! python3 -m pip --version >/dev/null 2>&1; then
+	missing="$missing python3-pip"
+fi
 [ -n "$missing" ] || exit 0
 echo "packages: installing$missing" >&2
 root=

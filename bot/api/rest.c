@@ -194,6 +194,8 @@ static void add_routes(struct rest *a)
 		{ "GET", "/api/v1/history", rest_history },
 		{ "GET", "/api/v1/outbox", rest_outbox },
 		{ "POST", "/api/v1/outbox/{row}/retry", rest_outbox_retry },
+		{ "GET", "/api/v1/hooks", rest_hooks },
+		{ "POST", "/api/v1/hooks/{id}/replay", rest_hook_replay },
 		{ "GET", "/api/v1/events", rest_events },
 		{ "GET", "/api/v1/tokens", rest_tokens },
 		{ "POST", "/api/v1/tokens", rest_token_create },

@@ -16,6 +16,7 @@ struct rest_options { /* all borrowed, and outlive the API */
 	struct bot *bot;
 	struct tokens *tokens;
 	struct metrics *metrics;
+	struct channel *webhooks;      /* NULL: none are configured */
 	const char *const *gate_cidrs; /* addresses that may ask gates without a token; NULL-terminated; NULL none */
 	bool gates_open;               /* anybody may ask */
 	/* Is everything up that a decision needs? false: *ret_why says what is missing, for people. */

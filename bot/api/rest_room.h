@@ -6,9 +6,10 @@
 #include "base/strbuf.h"
 #include "bot/api/cidr.h"
 #include "bot/api/rest.h"
+#include "bot/api/values.h"
 
 enum {
-	REST_ROUTES_MAX = 40,
+	REST_ROUTES_MAX = 64,
 	REST_BODY_MAX = 64 * 1024,
 	REST_ANSWER_MAX = 32 << 20,
 	REST_CIDRS_MAX = 64,
@@ -60,10 +61,6 @@ bool rest_may_decide(struct rest *a, struct http_exchange *x);
 /* Are the members of what was posted of the right types? */
 bool rest_verb_good(const cJSON *body, const char *verb, struct error *e);
 
-/* ---- values.c ---- */
-void rest_add_rollout(struct strbuf *b, const struct rollout *r);
-void rest_add_approval(struct strbuf *b, const struct approval *a);
-
 /* ---- one file a subject ---- */
 http_handler rest_rollouts, rest_rollout, rest_rollout_approvals, rest_approvals, rest_who, rest_history, rest_outbox,
 	rest_outbox_retry, rest_version;                        /* reads.c */
@@ -71,6 +68,7 @@ http_handler rest_verb;                                         /* verbs.c */
 http_handler rest_tokens, rest_token_create, rest_token_revoke; /* token_routes.c */
 http_handler rest_gate_check, rest_gate_check_policy, rest_gate_approve, rest_gate_halt, rest_gate_open,
 	rest_gate_close, rest_rollback_check, rest_rollback_open; /* gates.c */
+http_handler rest_hooks, rest_hook_replay;                        /* hooks.c */
 http_handler rest_events;                                         /* events.c */
 engine_listener rest_event;
 approval_listener rest_approval_event;

@@ -1,6 +1,7 @@
-/* Rollouts and approvals as JSON. The names are those of the Canary's fields where there are such. */
+/* The names are those of the Canary's fields where there are such. */
+#include "bot/api/values.h"
+
 #include "base/text.h"
-#include "bot/api/rest_room.h"
 
 static void member(struct strbuf *b, const char *key, const char *text)
 {

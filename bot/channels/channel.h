@@ -43,8 +43,8 @@ struct bot_ears {
 struct channel; /* one configured platform */
 struct channel_ops {
 	const char *platform; /* "slack" */
-	/* Platform JSON for the outbox. who_may: the policy's approvers, to be mentioned in asks (may be NULL). Golden
-	 * files pin these. */
+	/* Platform JSON for the outbox; NULL, as deliver: a platform that takes no cards. who_may: the policy's
+	 * approvers, to be mentioned in asks (may be NULL). Golden files pin these. */
 	char *(*render_card)(struct channel *c, const struct card *card, struct error *e);
 	char *(*render_ask)(struct channel *c, const struct card *card, const char *const *who_may, struct error *e);
 	char *(*render_text)(struct channel *c, const char *text, struct error *e);
@@ -58,6 +58,8 @@ struct channel_ops {
 		       void *owner);
 	/* Routes it wants on the public port; ends with a NULL path. NULL: none. */
 	const struct http_route *(*routes)(struct channel *c);
+	/* Hears the engine itself, for what is no card: called once, before the engine starts. NULL: cards are all. */
+	void (*listen)(struct channel *c, struct engine *g);
 	void (*destroy)(struct channel *c);
 	bool buttons_are_links;
 	int64_t spacing_ms; /* between two items of one conversation */

@@ -185,15 +185,17 @@ static const struct {
 	  "dingtalk: {robots: {r: {url: \"${env:RC_URL}\"}}}\npolicies: {default: {approvers: [\"token:a\"], "
 	  "link_identity: pin}}\n",
 	  "c.yaml:2:61: policies.default.link_identity: links need public_url\n" },
+	{ "a webhook whose secret is none",
+	  "webhooks: {ci: {url: \"${env:RC_PLAIN_URL}\", secret: \"${env:RC_SECRET}\"}}\n",
+	  "c.yaml:1:22: webhooks.ci.url: must start with https://\n"
+	  "c.yaml:1:53: webhooks.ci.secret: a secret of Standard Webhooks begins with whsec_\n" },
 	{ "everything at once, by place",
-	  "gates: {open: 1}\nlog: {level: x}\nslack: {bot_token: \"${env:RC_UNSET}\"}\nnonsense: 1\n",
+	  "gates: {open: 1}\nlog: {level: x}\nslack: {bot_token: \"${env:RC_UNSET}\"}\nlog2: 1\n",
 	  "c.yaml:1:15: gates.open: must be true or false, and is a number\n"
 	  "c.yaml:2:14: log.level: \"x\" is not one of error, warn, info, debug\n"
 	  "c.yaml:3:1: slack: needs a signing_secret (Slack posts to us) or an app_token (Socket Mode)\n"
 	  "c.yaml:3:20: slack.bot_token: the environment variable RC_UNSET is not set\n"
-	  "c.yaml:4:1: nonsense: unknown key; known here: listen, public_url, data_dir, log, cluster, controller, "
-	  "users, "
-	  "policies, slack, dingtalk, routes, languages, gates, console, node\n" },
+	  "c.yaml:4:1: log2: unknown key; did you mean \"log\"?\n" },
 };
 
 static void every_mistake_says_where_and_what(void **state)
