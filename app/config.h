@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "bot/approvals/freeze.h"
 #include "bot/approvals/policy.h"
 #include "bot/bot.h"
 #include "bot/channels/dingtalk/dingtalk.h"
@@ -32,6 +33,12 @@ struct config_policy { /* as written; config_rules.c makes a struct policy of it
 	int64_t timeout_ms;
 	int on_timeout, on_reject, link_identity; /* index of the word */
 	const int64_t *remind_ms;
+	const char *const *freezes;
+};
+struct config_freeze {
+	const char *name;
+	const char *const *days, *const *dates, *const *by;
+	const char *from, *to, *utc_offset;
 };
 struct config_user {
 	const char *name;
@@ -107,11 +114,13 @@ struct config {
 	} node;
 	/* as written */
 	const struct config_policy *policies_written;
+	const struct config_freeze *freezes_written;
 	const struct config_user *users_written;
 	const struct config_route *routes_written;
 	const struct config_language *languages_written;
 	/* as the rooms want them; each ends with a NULL name */
 	const struct policy *policies; /* one named "default" is always there */
+	const struct freeze *freezes;
 	const struct directory_user *users;
 	const struct person *persons; /* the users, as somebody who shows a PIN */
 	const struct bot_route *routes;

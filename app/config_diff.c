@@ -107,8 +107,8 @@ void config_diff(const struct config *a, const struct config *b, config_differs 
 
 bool config_is_live(const char *path)
 {
-	static const char *const live[] = { "users",     "policies",        "routes",        "languages",
-					    "log.level", "listen.tls.cert", "listen.tls.key" };
+	static const char *const live[] = { "users",     "policies",  "freezes",         "routes",
+					    "languages", "log.level", "listen.tls.cert", "listen.tls.key" };
 	for (size_t i = 0; i < sizeof live / sizeof *live; i++)
 		if (text_eq(path, live[i]))
 			return true;

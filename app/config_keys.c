@@ -4,6 +4,7 @@
 #define MINUTES(n) ((int64_t)(n)*60000)
 #define DAYS(n) ((int64_t)(n)*86400000)
 
+static const char *const weekdays[] = { "sun", "mon", "tue", "wed", "thu", "fri", "sat", NULL };
 static const char *const levels[] = { "error", "warn", "info", "debug", NULL };
 static const char *const formats[] = { "auto", "json", "logfmt", NULL };
 static const char *const providers[] = { "nginx", NULL };
@@ -111,10 +112,25 @@ static const struct config_key policy_keys[] = {
 	{ "on_reject", CONFIG_WORD, OF(on_reject), "rollback", .words = on_reject, .help = "hold: the rollout stays where it is." },
 	{ "remind", CONFIG_DURATIONS, OF(remind_ms), "[]", .min = MINUTES(1), .max = DAYS(90),
 	  .help = "After so long, those who have not answered are mentioned again: [15m, 1h]." },
+	{ "freezes", CONFIG_TEXTS, OF(freezes), "[]",
+	  .help = "While one of these holds, nothing is approved, promoted or restarted but by who may override, with a reason." },
 	{ "link_identity", CONFIG_WORD, OF(link_identity), "none", .words = link_identities,
 	  .help = "Links of group robots: none only shows, pin lets a person decide with the personal PIN." },
 	{ "rights", CONFIG_SECTION, .keys = right_keys,
 	  .help = "Who may use a verb, where that is not everybody who may approve. restart needs promote, resume needs pause." },
+	{ 0 }
+};
+#undef OF
+#define OF(field) .offset = offsetof(struct config_freeze, field)
+static const struct config_key freeze_keys[] = {
+	{ "days", CONFIG_TEXTS, OF(days), "[]", .words = weekdays, .help = "Of the week: [sat, sun]." },
+	{ "dates", CONFIG_TEXTS, OF(dates), .example = "[\"2026-10-01..2026-10-08\", \"2027-01-01\"]",
+	  .help = "Days of the year, or from one to another, both included." },
+	{ "from", CONFIG_TEXT, OF(from), .example = "\"22:00\"", .help = "Hours, of those days or of every day; without them the whole day." },
+	{ "to", CONFIG_TEXT, OF(to), .example = "\"08:00\"", .help = "Before `from`: of the next morning." },
+	{ "utc_offset", CONFIG_TEXT, OF(utc_offset), "\"+00:00\"", .help = "What must be added to UTC; it does not follow summer time." },
+	{ "by", CONFIG_TEXTS, OF(by), .example = "[\"group:sre\"]",
+	  .help = "Who may switch it on at any time, and off again. Without it: the command line on this machine (token:local)." },
 	{ 0 }
 };
 #undef OF
@@ -224,6 +240,10 @@ const struct config_key config_keys[] = {
 	  .entry_bytes = sizeof(struct config_policy),
 	  .help = "Who decides what. A Canary names its policy with rollcall.dev/policy; \"default\" serves the others, and is only the "
 		  "command line on this machine (token:local) when it is not written here. Changes on SIGHUP." },
+	{ "freezes", CONFIG_MAP, IN(freezes_written), .example = "weekends", .keys = freeze_keys,
+	  .entry_bytes = sizeof(struct config_freeze),
+	  .help = "Times in which policies that name them release nothing. `rollcall freeze` switches one by hand; \"everything\" "
+		  "is always there and holds for all policies. Changes on SIGHUP." },
 	{ "slack", CONFIG_SECTION, .keys = slack_keys, .help = "A Slack app, over Socket Mode or HTTP." },
 	{ "dingtalk", CONFIG_SECTION, .keys = dingtalk_keys, .help = "DingTalk group robots. Decisions come in by links: see public_url and link_identity." },
 	{ "routes", CONFIG_LIST, IN(routes_written), .keys = route_keys, .entry_bytes = sizeof(struct config_route),

@@ -51,6 +51,9 @@ void config_parse(struct config_reader *r, const cJSON *node, const struct confi
 /* Makes what the rooms want of what was written, and finds what does not fit together. */
 void config_rules(struct config_reader *r, struct config *c);
 void config_rules_hooks(struct config_reader *r, struct config *c); /* config_hooks.c, as a part of that */
+/* config_freezes.c */
+void config_freezes(struct config_reader *r, struct config *c);
+bool config_has_freeze(const struct config *c, const char *name);
 /* ${env:NAME}, file:/path or the secret itself (*ret_plain). NULL: *why says what is wrong, and never the value. In the
  * arena. */
 const char *config_secret(struct arena *a, const char *written, bool *ret_plain, struct error *why);

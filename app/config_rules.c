@@ -203,6 +203,14 @@ static void rules_entries(struct config_reader *r, const struct config *c, const
 	}
 }
 
+static void rules_freezes(struct config_reader *r, const struct config *c)
+{
+	for (const struct config_freeze *f = c->freezes_written; f && f->name; f++)
+		for (size_t i = 0; f->by && f->by[i]; i++)
+			rules_entry(r, c, f->by[i], place(r, "freezes", f->name, "by", index_text(r, i), NULL),
+				    path_to(r, "freezes.%s.by[%zu]", f->name, i));
+}
+
 static bool may_approve(const struct config_policy *p, const struct config_user *u)
 {
 	for (const char *const *a = p->approvers; *a; a++) {
@@ -230,6 +238,15 @@ static void rules_quorum(struct config_reader *r, const struct config *c, const 
 			       (long long)p->quorum, (long long)people);
 }
 
+static void rules_freezes_of(struct config_reader *r, const struct config *c, const struct config_policy *p)
+{
+	for (size_t i = 0; p->freezes && p->freezes[i]; i++)
+		if (!config_has_freeze(c, p->freezes[i]))
+			config_finding(r, place(r, "policies", p->name, "freezes", index_text(r, i), NULL), false,
+				       path_to(r, "policies.%s.freezes[%zu]", p->name, i),
+				       "there is no \"%.60s\" under freezes", p->freezes[i]);
+}
+
 static void rules_policy(struct config_reader *r, const struct config *c, const struct config_policy *p)
 {
 	size_t before = r->findings->errors;
@@ -242,6 +259,7 @@ static void rules_policy(struct config_reader *r, const struct config *c, const 
 	rules_entries(r, c, p->name, "rights", "complete", p->complete);
 	rules_entries(r, c, p->name, "rights", "weight", p->weight);
 	rules_entries(r, c, p->name, "rights", "override", p->override);
+	rules_freezes_of(r, c, p);
 	if (p->link_identity && c->dingtalk.robots && !c->public_url)
 		config_finding(r, place(r, "policies", p->name, "link_identity", NULL), false,
 			       path_to(r, "policies.%s.link_identity", p->name), "links need public_url");
@@ -277,6 +295,7 @@ static struct policy policy_of(const struct config_policy *p)
 		.on_timeout = (enum on_timeout)p->on_timeout,
 		.hold_on_reject = p->on_reject == 1,
 		.remind_ms = p->remind_ms,
+		.freezes = p->freezes,
 		.link_identity = p->link_identity == 1 ? "pin" : "",
 	};
 }
@@ -521,6 +540,8 @@ void config_rules(struct config_reader *r, struct config *c)
 	rules_users(r, c);
 	make_users(r, c);
 	make_persons(r, c);
+	config_freezes(r, c);
+	rules_freezes(r, c);
 	rules_policies(r, c);
 	rules_routes(r, c);
 	rules_languages(r, c);

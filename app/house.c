@@ -341,9 +341,11 @@ enum result house_build(struct house *h, const char *file, struct config *config
 	r = build_ground(h, e);
 	if (r == RC_OK)
 		r = build_cluster(h, e);
-	struct approvals_options ao = {
-		.loop = h->loop, .store = h->store, .policies = config->policies, .metrics = h->metrics
-	};
+	struct approvals_options ao = { .loop = h->loop,
+					.store = h->store,
+					.policies = config->policies,
+					.freezes = config->freezes,
+					.metrics = h->metrics };
 	if (r == RC_OK)
 		r = approvals_create(&ao, &h->approvals, e);
 	if (r == RC_OK)

@@ -7,6 +7,7 @@
 #include "app/house.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "bot/approvals/freezes.h"
 
 static void tell_findings(const struct house *h, const struct findings *f)
 {
@@ -44,6 +45,7 @@ static void take_over(struct house *h, struct config *c)
 	h->configs[h->config_count++] = c;
 	h->config = c;
 	approvals_set_policies(h->approvals, c->policies);
+	approvals_set_freezes(h->approvals, c->freezes);
 	bot_set_people(h->bot, c->users, c->routes, c->languages, c->language);
 	if (h->console)
 		console_people_changed(h->console);

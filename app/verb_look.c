@@ -188,6 +188,7 @@ enum exit_code verb_who(struct cli *c)
 		return output_data(c, answer);
 	line("policy", json_text(answer, "policy", ""));
 	print_names("approve", json_at(answer, "approvers"));
+	line("frozen", json_text(answer, "frozen", ""));
 	const cJSON *right, *approval;
 	cJSON_ArrayForEach (right, json_at(answer, "rights"))
 		print_names(right->string, right);

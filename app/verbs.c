@@ -41,6 +41,9 @@ const struct verb verbs[] = {
 	{ "complete", "NAME [REASON]", "Give everything back and remove the Canary", 1, 100, DECISION, verb_decide, NULL },
 	{ "who", "NAME", "Who may decide, who has", 1, 1, TARGET " output", verb_who, NULL },
 	{ "history", "[NAME]", "Who did what", 0, 1, TARGET " output limit", verb_history, NULL },
+	{ "freeze", "[NAME on|off [REASON]]", "Times in which nothing is released: show them, or switch one", 0, 100, "reason output", verb_freeze,
+	  "\"everything\" stops every release at once. A freeze that holds by the clock cannot be switched off: who has the right\n"
+	  "may approve past it with --override and a reason. A rollback is always possible." },
 	{ "outbox", "[retry ROW|all]", "Messages that wait or could not be sent", 0, 2, "output", verb_outbox, NULL },
 	{ "hooks", "log [RECEIVER]|replay ID|failed [RECEIVER]", "Events that were sent to webhooks, and once more", 1, 3, "output limit",
 	  verb_hooks, "replay sends an event with the id it had; \"failed\" stands for all that were given up." },

@@ -5,6 +5,7 @@
 #include "base/crypto.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "bot/approvals/freezes.h"
 #include "bot/room.h"
 
 struct bot_call {
@@ -107,7 +108,8 @@ static void vote(struct bot_call *c, const char *request_id)
 			      .reason = q->reason,
 			      .via = q->via,
 			      .event_id = q->event_id,
-			      .message_id = q->message_id };
+			      .message_id = q->message_id,
+			      .override_freeze = q->override_gates };
 	const struct approval *ap = approvals_find(c->bot->o.approvals, request_id, c->arena);
 	const struct rollout *r = ap ? engine_find_uid(c->bot->o.engine, ap->uid, c->arena) : NULL;
 	v.person.in_channel = is_in_channel(c, r);
@@ -215,6 +217,18 @@ static void refuse(struct bot_call *c, enum result r, const char *text)
 	audit(c, "refused", text, refusal_on_record);
 }
 
+/* What brings a new version forward is held back; what stops one never is. */
+static enum result may_in_freeze(struct bot_call *c, const struct policy *p, struct error *e)
+{
+	char frozen[384];
+	if (!approvals_frozen(c->bot->o.approvals, p, frozen, sizeof frozen))
+		return RC_OK;
+	if (!c->ask.override_gates)
+		return error_set(e, RC_REFUSED, "%s; who has the right to override may go past it, with a reason",
+				 frozen);
+	return approvals_may_pass(p, &c->ask.person, c->ask.reason, e);
+}
+
 static enum result may(struct bot_call *c, struct error *e)
 {
 	struct bot_ask *q = &c->ask;
@@ -226,6 +240,8 @@ static enum result may(struct bot_call *c, struct error *e)
 	enum result r = policy_allows(p, &q->person, right_of(c->verb), e);
 	if (r == RC_OK && q->override_gates)
 		r = policy_allows(p, &q->person, RIGHT_OVERRIDE, e);
+	if (r == RC_OK && (c->verb == VERB_PROMOTE || c->verb == VERB_RESTART))
+		r = may_in_freeze(c, p, e);
 	if (r == RC_OK && c->verb == VERB_ROLLBACK && p->reason_rollback && text_empty(q->reason))
 		r = error_set(e, RC_REFUSED, "policy %s wants a reason for a rollback", p->name);
 	return r;

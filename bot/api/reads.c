@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "bot/api/rest_room.h"
+#include "bot/approvals/freezes.h"
 
 enum { ARENA_BYTES = 64 << 20, HISTORY_MAX = 1000, HISTORY_USUAL = 50 };
 
@@ -149,6 +150,10 @@ void rest_who(void *owner, struct http_exchange *x)
 	strbuf_addf(&b, ",\"quorum\":%d,", p->quorum);
 	add_names(&b, "approvers", p->approvers);
 	add_rights(&b, p);
+	char frozen[384] = "";
+	(void)approvals_frozen(a->o.approvals, p, frozen, sizeof frozen);
+	strbuf_add(&b, ",\"frozen\":");
+	strbuf_add_json(&b, frozen);
 	size_t n = 0;
 	const struct approval *const *list = approvals_of(a->o.approvals, r->uid, r->revision, http_arena(x), &n);
 	strbuf_add(&b, ",\"approvals\":[");

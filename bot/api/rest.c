@@ -125,6 +125,25 @@ void rest_answer(struct http_exchange *x, int status, struct strbuf *b)
 	strbuf_finish(b);
 }
 
+void rest_call_said(void *owner, enum result r, const char *text)
+{
+	struct http_exchange *x = rest_call_end(owner);
+	struct error e;
+	if (!x)
+		return;
+	if (r != RC_OK) {
+		(void)error_set(&e, r, "%s", text);
+		http_respond_result(x, &e);
+		return;
+	}
+	struct strbuf b;
+	strbuf_init(&b, REST_BODY_MAX);
+	strbuf_add(&b, "{\"text\":");
+	strbuf_add_json(&b, text);
+	strbuf_addc(&b, '}');
+	rest_answer(x, 202, &b);
+}
+
 static bool members_known(struct http_exchange *x, const cJSON *body, const char *const *allowed)
 {
 	const cJSON *child;
@@ -192,6 +211,8 @@ static void add_routes(struct rest *a)
 		{ "POST", "/api/v1/rollouts/{ns}/{name}/{verb}", rest_verb },
 		{ "GET", "/api/v1/approvals", rest_approvals },
 		{ "GET", "/api/v1/history", rest_history },
+		{ "GET", "/api/v1/freezes", rest_freezes },
+		{ "POST", "/api/v1/freezes/{name}/{state}", rest_freeze },
 		{ "GET", "/api/v1/outbox", rest_outbox },
 		{ "POST", "/api/v1/outbox/{row}/retry", rest_outbox_retry },
 		{ "GET", "/api/v1/hooks", rest_hooks },

@@ -48,6 +48,8 @@ struct rest_call *rest_call_begin(struct rest *a, struct http_exchange *x);
 struct http_exchange *rest_call_end(struct rest_call *c);
 /* The same for an outcome: one that is not RC_OK is answered here. NULL: there is nothing more to say. */
 struct http_exchange *rest_call_end_good(struct rest_call *c, enum result r, const struct error *why);
+/* The same for a text to a person: 202 {"text": ...}. A vote_done and a bot_answer; owner is the call. */
+void rest_call_said(void *owner, enum result r, const char *text);
 /* Answers with what was built, or says that it was too much; finishes b. */
 void rest_answer(struct http_exchange *x, int status, struct strbuf *b);
 /* The body as an object whose members are all among allowed (NULL-terminated; NULL: any); NULL: answered already. An
@@ -64,6 +66,7 @@ bool rest_verb_good(const cJSON *body, const char *verb, struct error *e);
 /* ---- one file a subject ---- */
 http_handler rest_rollouts, rest_rollout, rest_rollout_approvals, rest_approvals, rest_who, rest_history, rest_outbox,
 	rest_outbox_retry, rest_version;                        /* reads.c */
+http_handler rest_freezes, rest_freeze;                         /* freeze_routes.c */
 http_handler rest_verb;                                         /* verbs.c */
 http_handler rest_tokens, rest_token_create, rest_token_revoke; /* token_routes.c */
 http_handler rest_gate_check, rest_gate_check_policy, rest_gate_approve, rest_gate_halt, rest_gate_open,

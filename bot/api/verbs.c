@@ -8,25 +8,6 @@
 
 enum { REASON_MAX = 2000, WEIGHT_MAX = 100 };
 
-static void done(void *owner, enum result r, const char *text)
-{
-	struct http_exchange *x = rest_call_end(owner);
-	struct error e;
-	if (!x)
-		return;
-	if (r != RC_OK) {
-		(void)error_set(&e, r, "%s", text);
-		http_respond_result(x, &e);
-		return;
-	}
-	struct strbuf b;
-	strbuf_init(&b, REST_BODY_MAX);
-	strbuf_add(&b, "{\"text\":");
-	strbuf_add_json(&b, text);
-	strbuf_addc(&b, '}');
-	rest_answer(x, 202, &b);
-}
-
 static bool is_verb(const char *name)
 {
 	enum engine_verb unused;
@@ -84,7 +65,7 @@ static void hand_over(struct rest *a, struct http_exchange *x, const struct toke
 		.weight = (int)json_int(body, "weight", 0),
 		.override_gates = json_bool(body, "override", false),
 	};
-	bot_do(a->o.bot, &ask, done, c);
+	bot_do(a->o.bot, &ask, rest_call_said, c);
 }
 
 bool rest_verb_known(struct http_exchange *x, const char *verb)

@@ -75,6 +75,8 @@ enum result approvals_create(const struct approvals_options *o, struct approvals
 	enum result r = read_key(a, e);
 	if (r == RC_OK)
 		r = requests_load(a, e);
+	if (r == RC_OK)
+		r = freezes_load(a, e);
 	if (r != RC_OK)
 		return error_in(e, r, "approvals");
 	rearm(a);
@@ -93,6 +95,7 @@ void approvals_destroy(struct approvals *a)
 	HASH_ITER (hh, a->by_id, q, next) {
 		request_destroy(q);
 	}
+	freezes_finish(a);
 	free(a->by);
 	explicit_bzero(a->key, sizeof a->key);
 	free(a);
@@ -399,6 +402,7 @@ static bool copy_call(struct vote_call *v, const struct vote_ask *q)
 {
 	struct arena *a = v->arena;
 	v->vote.person = q->person;
+	v->override_freeze = q->override_freeze;
 	v->vote.verb = q->verb;
 	const struct {
 		const char **to;

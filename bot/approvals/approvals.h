@@ -9,6 +9,7 @@
 #include "controller/engine.h"
 
 struct approvals;
+struct freeze;
 struct metrics;
 
 #define REQUEST_STATES(X)                                                                                              \
@@ -46,6 +47,7 @@ struct approvals_options {
 	struct engine *engine; /* borrowed; told by engine_gate_decided. May be set later: approvals_set_engine */
 	const struct policy
 		*policies; /* borrowed; ends with a NULL name. The one named "default" serves gates without one */
+	const struct freeze *freezes; /* borrowed, as the policies are; ends with a NULL name; NULL none */
 	struct metrics *metrics;
 	const struct clock *clock;
 };
@@ -97,6 +99,7 @@ struct vote_ask {
 	const char *via;        /* platform the vote came through */
 	const char *event_id;   /* of the platform, for deduplication; "" none */
 	const char *message_id; /* where the button stood; "" */
+	bool override_freeze;   /* approve although a freeze holds: a right of its own, with a reason */
 };
 /* r: RC_OK counted (text: "1 of 2" or "approved"), RC_REFUSED no right / own revision / reason missing, RC_CONFLICT
  * already decided (says by whom, when) or superseded by a newer revision (says so), RC_NOT_FOUND, RC_EXHAUSTED the

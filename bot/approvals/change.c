@@ -8,9 +8,10 @@
 #include "base/strbuf.h"
 #include "base/text.h"
 #include "bot/approvals/audit.h"
+#include "bot/approvals/freezes.h"
 #include "bot/approvals/request.h"
 
-enum { DEADLINE_RETRY_MS = 30000, OVER_RETRY_MS = 5000, CHANGE_BYTES = 4 << 20 };
+enum { DEADLINE_RETRY_MS = 30000, FROZEN_RETRY_MS = 60000, OVER_RETRY_MS = 5000, CHANGE_BYTES = 4 << 20 };
 
 /* What becomes of a request once it is on disk; until then the request stays as it was. */
 struct change {
@@ -163,8 +164,11 @@ bool request_is_late(struct request *q)
 {
 	struct approvals *a = q->owner;
 	enum on_timeout what = q->policy ? q->policy->on_timeout : TIMEOUT_WAIT;
+	char frozen[384];
 	if (q->state != REQ_OPEN || !q->deadline_at.v || what == TIMEOUT_WAIT ||
 	    a->o.clock->wall(a->o.clock).v < q->deadline_at.v)
+		return false;
+	if (what == TIMEOUT_APPROVE && approvals_frozen(a, q->policy, frozen, sizeof frozen))
 		return false;
 	if (what == TIMEOUT_APPROVE)
 		change_state(q, REQ_ON_QUORUM, "nobody objected in time");
@@ -182,6 +186,8 @@ static void deadline_over(void *owner)
 		timer_start(a->o.loop, &q->deadline, 1000, deadline_over, q);
 	else if (!request_is_late(q) && a->o.clock->wall(a->o.clock).v < q->deadline_at.v)
 		request_arm(q);
+	else if (q->state == REQ_OPEN && !q->busy && q->policy && q->policy->on_timeout == TIMEOUT_APPROVE)
+		timer_start(a->o.loop, &q->deadline, FROZEN_RETRY_MS, deadline_over, q); /* silence is no consent now */
 }
 
 /* ---- after the commit ---- */

@@ -50,15 +50,22 @@ static void list_names(const char *const *entries, char *buf, size_t size)
 	}
 }
 
+bool policy_names(const char *const *entries, const struct person *who)
+{
+	for (const char *const *x = entries; x && *x; x++)
+		if (matches(*x, who))
+			return true;
+	return false;
+}
+
 enum result policy_allows(const struct policy *p, const struct person *who, enum right right, struct error *e)
 {
 	const char *const *entries = p->rights[right] ? p->rights[right] : p->approvers;
 	/* Overriding is a right of its own: nobody has it by being an approver. */
 	if (right == RIGHT_OVERRIDE)
 		entries = p->rights[right];
-	for (const char *const *x = entries; x && *x; x++)
-		if (matches(*x, who))
-			return RC_OK;
+	if (policy_names(entries, who))
+		return RC_OK;
 	char may[256];
 	list_names(entries, may, sizeof may);
 	return error_set(e, RC_REFUSED, "you may not %s under policy %s; %s%s", right_names[right], p->name,

@@ -44,8 +44,9 @@ struct policy {
 	bool reason_approve, reason_reject, reason_rollback;
 	int64_t timeout_ms; /* 0: none */
 	enum on_timeout on_timeout;
-	bool hold_on_reject;      /* on_reject: hold; default rollback */
-	const int64_t *remind_ms; /* ends with 0; NULL none */
+	bool hold_on_reject;        /* on_reject: hold; default rollback */
+	const int64_t *remind_ms;   /* ends with 0; NULL none */
+	const char *const *freezes; /* names, NULL-terminated; while one holds nothing is approved; NULL none */
 	const char *
 		link_identity; /* group-robot links: "" none: links only show; "pin": a personal PIN names the person */
 };
@@ -60,6 +61,8 @@ struct vote {
 
 /* How many of its reminders are due at that time. */
 size_t policy_reminders_due(const struct policy *p, struct wall_ms opened_at, struct wall_ms now);
+/* Is this person among those named? */
+bool policy_names(const char *const *entries, const struct person *who);
 /* May this person use this right? RC_REFUSED with a text for them: who may. */
 MUST_CHECK enum result policy_allows(const struct policy *p, const struct person *who, enum right right,
 				     struct error *e);

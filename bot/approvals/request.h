@@ -42,6 +42,11 @@ struct rollout_requests {
 	struct request *first;
 	UT_hash_handle hh;
 };
+struct freeze_switch {            /* somebody switched this freeze on */
+	char *name, *by, *reason; /* owned */
+	struct wall_ms since;
+	struct freeze_switch *next;
+};
 struct approvals {
 	struct approvals_options o;
 	struct request *by_id;
@@ -61,6 +66,8 @@ struct approvals {
 	int flying;              /* transactions that the store has not answered */
 	bool stopped;
 	struct timer over_again;
+	struct freeze_switch *switches; /* owned */
+	bool switches_lost;             /* no memory for one that is on disk */
 	struct metric *opened, *decided, *votes;
 };
 
@@ -93,6 +100,10 @@ void request_arm_reminder(struct request *q); /* remind.c */
 bool request_is_late(struct request *q); /* past a deadline that decides; decides it when nothing else is under way */
 void change_over(struct request *q);     /* its rollout has ended */
 
+/* ---- freezes.c ---- */
+MUST_CHECK enum result freezes_load(struct approvals *a, struct error *e);
+void freezes_finish(struct approvals *a);
+
 /* ---- vote.c ---- */
 struct vote_call {
 	struct approvals *approvals;
@@ -106,6 +117,7 @@ struct vote_call {
 	struct request *request; /* while it waits or is written; NULL: there is none */
 	const char *request_id;
 	bool late; /* waited for the deadline to be written */
+	bool override_freeze;
 	enum result r;
 	char text[512];
 	struct deferred soon;

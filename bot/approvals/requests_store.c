@@ -34,6 +34,9 @@ const struct store_migration approvals_migrations[] = {
 	  " BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;"
 	  "CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'the audit is "
 	  "append-only'); END;" },
+	{ "freezes", 1,
+	  "CREATE TABLE freezes (name TEXT PRIMARY KEY, by TEXT NOT NULL, reason TEXT NOT NULL, at INTEGER NOT NULL)"
+	  " WITHOUT ROWID;" },
 	{ NULL, 0, NULL },
 };
 

@@ -6,7 +6,10 @@
 
 #include "base/text.h"
 #include "bot/approvals/audit.h"
+#include "bot/approvals/freezes.h"
 #include "bot/approvals/request.h"
+
+#define PAST_FREEZE "past a freeze: "
 
 static void call_over(struct vote_call *v)
 {
@@ -141,6 +144,25 @@ static void judge_late(struct vote_call *v)
 	}
 }
 
+/* Going past one is said for ever in the reason of the vote. */
+static enum result admits(struct vote_call *v, struct error *e)
+{
+	struct request *q = v->request;
+	char frozen[384];
+	enum result r = policy_admits(q->policy, &v->vote.person, v->vote.verb, v->vote.reason, q->requested_by, e);
+	if (r != RC_OK || v->vote.verb != VOTE_APPROVE || !approvals_frozen(q->owner, q->policy, frozen, sizeof frozen))
+		return r;
+	if (!v->override_freeze)
+		return error_set(e, RC_REFUSED, "%s; who has the right to override may approve past it, with a reason",
+				 frozen);
+	r = approvals_may_pass(q->policy, &v->vote.person, v->vote.reason, e);
+	if (r != RC_OK || text_starts(v->vote.reason, PAST_FREEZE))
+		return r;
+	const char *reason = arena_printf(v->arena, PAST_FREEZE "%s", v->vote.reason);
+	v->vote.reason = reason ? reason : v->vote.reason;
+	return r;
+}
+
 void vote_try(struct vote_call *v)
 {
 	struct request *q = v->request;
@@ -153,8 +175,7 @@ void vote_try(struct vote_call *v)
 		vote_refuse(v, RC_CONFLICT, "superseded: that button was about another revision");
 	} else if (!q->policy) {
 		vote_refuse(v, RC_REFUSED, "the policy of this gate is not configured any more");
-	} else if (policy_admits(q->policy, &v->vote.person, v->vote.verb, v->vote.reason, q->requested_by, &e) !=
-		   RC_OK) {
+	} else if (admits(v, &e) != RC_OK) {
 		vote_refuse(v, RC_REFUSED, e.text);
 	} else if (voted_enough(v)) {
 		vote_refuse(v, RC_REFUSED, "you have changed your vote too often; your last one stands");
