@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "controller/core/affinity.h"
 #include "controller/core/revision.h"
 
 const char *effect_name(enum effect_kind k)
@@ -201,6 +202,7 @@ bool draft_route(struct draft *t, struct routes r)
 		draft_next(t, draft_text(t, "waiting for a pod of %s", without));
 		return false;
 	}
+	affinity_cookies(t, &r);
 	add_effect(t, &(struct effect){ .kind = EFFECT_SET_ROUTES, .routes = r });
 	t->d.status.own.weight = r.canary;
 	return true;

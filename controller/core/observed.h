@@ -28,6 +28,8 @@ struct workload {
 struct routes {
 	int primary, canary; /* percent */
 	bool mirrored;
+	/* "name=value" of sticky sessions, "" or NULL none; written, never read back: the status has them */
+	const char *session, *previous_session, *primary_session;
 };
 struct observed {
 	struct wall_ms now;
@@ -47,7 +49,7 @@ struct observed {
 	const char *router_error;  /* "ingress selector is empty", "backend S not found in ingress N"; NULL */
 	struct routes routes;
 	const char *routes_error; /* "failed to convert abc to int: ..."; NULL */
-	bool can_mirror, can_match, can_weight, no_router /* provider kubernetes, or stepReplicas */;
+	bool can_mirror, can_match, can_weight, can_affinity, no_router /* provider kubernetes, or stepReplicas */;
 	const char *strategy_error; /* provider cannot do this strategy (E33); NULL */
 	enum shape scaler;          /* autoscaler of the primary; SHAPE_AS_WANTED when there is none */
 	int scaler_min;             /* least replicas of the target's autoscaler (4.8); 0 none or unknown */

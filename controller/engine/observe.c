@@ -97,7 +97,8 @@ static enum result observe_router(struct tick *t, const struct plan *p, struct e
 	}
 	o->can_weight = router->can_weight;
 	o->can_match = router->can_match;
-	o->can_mirror = router->can_mirror;
+	o->can_mirror = router->can_mirror && (t->canary->analysis.iterations > 0 || !router->mirrors_iterations_only);
+	o->can_affinity = router->can_affinity;
 	o->no_router = text_eq(router->provider, "kubernetes");
 	o->strategy_error = strategies_error(t->canary, router, t->arena);
 	return router->observe(router, p, o, e);

@@ -146,6 +146,8 @@ struct analysis build_analysis(struct build *b, const cJSON *spec)
 		.step_weight_promotion = build_int(v, "stepWeightPromotion", 0),
 		.primary_ready_threshold = build_int(v, "primaryReadyThreshold", 100),
 		.canary_ready_threshold = build_int(v, "canaryReadyThreshold", 100),
+		.cookie = build_text(b, member(v, "sessionAffinity"), "cookieName", ""),
+		.primary_cookie = build_text(b, member(v, "sessionAffinity"), "primaryCookieName", ""),
 		.canary_replicas = build_int(v, "canaryReplicas", 0),
 		.max_replicas = build_int(v, "maxReplicas", 0),
 		.canary_weight = build_int(v, "canaryWeight", 0),

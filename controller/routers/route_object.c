@@ -180,13 +180,13 @@ static bool create(struct plan *p, enum kind kind, const char *version, const ch
 	       plan_create(p, kind, p->canary->ns, name, o);
 }
 
-/* Only what differs; a list is written whole, as a merge patch does. */
+/* Only what differs; a list is written whole, as a merge patch does. maps NULL: none wanted. */
 static bool patch(struct plan *p, enum kind kind, const cJSON *is, const char *name, const cJSON *maps,
 		  const cJSON *spec, const char *const *members)
 {
 	CLEANUP(json_delete_p) cJSON *patch = cJSON_CreateObject();
 	bool ok = patch != NULL, differs = false, oom = false;
-	if (ok && !holds(json_at(is, "metadata"), maps, no_members)) {
+	if (ok && maps && !holds(json_at(is, "metadata"), maps, no_members)) {
 		cJSON *copy = cJSON_Duplicate(maps, true);
 		ok = copy && json_put(patch, "metadata", copy);
 		differs = true;
@@ -273,15 +273,26 @@ void route_wants(const struct router *self, const struct plan *p,
 		want(owner, c.at[i].kind, p->canary->ns, c.at[i].name);
 }
 
-static struct routes present(const struct route_object *x, const struct plan *p, const cJSON *is, const char **ret_why)
+struct present {
+	struct routes routes;
+	const char *why; /* NULL: all is well */
+	bool readable;
+};
+
+static struct present present(const struct route_object *x, const struct plan *p, const cJSON *is)
 {
-	struct routes r = { .primary = 100 };
-	const char *why = NULL;
-	if (is && !x->read(p, is, &r, &why)) {
-		r = (struct routes){ .primary = 100 };
-		*ret_why = why ? why : "no memory";
+	struct present at = { .routes = { .primary = 100 }, .readable = true };
+	if (is)
+		at.readable = x->read(p, is, &at.routes, &at.why);
+	if (!at.readable) {
+		at.routes = (struct routes){ .primary = 100 };
+		at.why = at.why ? at.why : "no memory";
 	}
-	return r;
+	/* Cookies are in the status, where a reading of patterns could only guess. */
+	at.routes.session = p->canary->status.session_cookie;
+	at.routes.previous_session = p->canary->status.previous_session_cookie;
+	at.routes.primary_session = p->canary->status.primary_session_cookie;
+	return at;
 }
 
 enum result route_observe(const struct router *self, const struct plan *p, struct observed *o, struct error *e)
@@ -291,7 +302,9 @@ enum result route_observe(const struct router *self, const struct plan *p, struc
 	CLEANUP(wanted_finish) struct wanted w = { .spec = NULL };
 	struct error why = { .code = RC_OK };
 	o->leftovers = o->leftovers || (is && plan_is_ours(p, is));
-	o->routes = present(x, p, is, &o->routes_error);
+	struct present at = present(x, p, is);
+	o->routes = at.routes;
+	o->routes_error = at.why;
 	enum result rc = wanted_make(x, p, is, &o->routes, &w, &why);
 	o->router_objects = SHAPE_MISSING;
 	if (rc == RC_EXHAUSTED)
@@ -300,7 +313,7 @@ enum result route_observe(const struct router *self, const struct plan *p, struc
 		o->router_error = arena_strdup(p->arena, why.text);
 		return o->router_error ? RC_OK : no_memory(x, e);
 	}
-	if (is && !o->routes_error) {
+	if (is && at.readable) {
 		bool same = holds(json_at(is, "metadata"), w.metadata, no_members) &&
 			    holds(json_at(is, "spec"), w.spec, x->members);
 		o->router_objects = same ? SHAPE_AS_WANTED : SHAPE_DIFFERENT;
@@ -327,10 +340,9 @@ enum result route_ensure(const struct router *self, struct plan *p, struct error
 {
 	const struct route_object *x = self->object;
 	CLEANUP(json_delete_p) cJSON *is = plan_tree(p, x->kind, p->canary->ns, name_of(x, p));
-	const char *why = NULL;
-	struct routes r = present(x, p, is, &why);
+	struct present at = present(x, p, is);
 	enum result rc = companions_ensure(x, p, e);
-	return rc == RC_OK && !why ? write_route(x, p, is, &r, e) : rc;
+	return rc == RC_OK && at.readable ? write_route(x, p, is, &at.routes, e) : rc;
 }
 
 enum result route_set(const struct router *self, struct plan *p, const struct routes *r, struct error *e)

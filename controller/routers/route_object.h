@@ -25,7 +25,8 @@ struct route_object {
 	 * source that is not there. */
 	enum result (*spec)(const struct plan *p, const cJSON *canary, const struct routes *r, cJSON **ret,
 			    struct error *e);
-	/* Takes the weights from the object that is there. false: *ret_why (in the arena) says what is wrong. */
+	/* Takes the weights from the object that is there. false: *ret_why (in the arena) says why they cannot be read;
+	 * true with *ret_why set: they can, but traffic does not follow them yet. */
 	bool (*read)(const struct plan *p, const cJSON *object, struct routes *ret, const char **ret_why);
 	const char *(*api_version)(const struct plan *p); /* of a new object; NULL: the kind's */
 	/* Labels and annotations beside those of the apex; is: the object that is there, NULL for a new one. NULL:

@@ -7,6 +7,7 @@ struct route_object;
 struct router {
 	const char *provider; /* "nginx" */
 	bool can_weight, can_match, can_mirror, can_affinity;
+	bool mirrors_iterations_only;      /* mirrors, but not before weights */
 	const struct route_object *object; /* of those whose operations are route_object.h's; else NULL */
 	void (*wants)(const struct router *self, const struct plan *p,
 		      void (*want)(void *owner, enum kind kind, const char *ns, const char *name), void *owner);

@@ -5,6 +5,9 @@
 #define ROUTERS(X)                                                                                                     \
 	X("apisix", apisix)                                                                                            \
 	X("contour", contour)                                                                                          \
+	X("gatewayapi:v1", gatewayapi_v1)                                                                              \
+	X("gatewayapi:v1beta1", gatewayapi_v1beta1)                                                                    \
+	X("istio", istio)                                                                                              \
 	X("kubernetes", none)                                                                                          \
 	X("linkerd", linkerd)                                                                                          \
 	X("nginx", nginx)                                                                                              \

@@ -211,6 +211,7 @@ void world_observe(struct world *w, struct observed *ret)
 		.routes_error = w->routes_error,
 		.can_mirror = w->can_mirror,
 		.can_match = w->can_match,
+		.can_affinity = true,
 		.can_weight = !w->no_router,
 		.no_router = w->no_router,
 		.strategy_error = w->strategy_error,
@@ -359,6 +360,9 @@ static void write_status(struct world *w, const struct canary_status *s)
 	now->tracked_configs = keep_pairs(w, &s->tracked_configs);
 	now->last_applied_spec = keep(w, s->last_applied_spec);
 	now->last_promoted_spec = keep(w, s->last_promoted_spec);
+	now->session_cookie = keep(w, s->session_cookie);
+	now->previous_session_cookie = keep(w, s->previous_session_cookie);
+	now->primary_session_cookie = keep(w, s->primary_session_cookie);
 	now->condition_status = keep(w, s->condition_status);
 	now->condition_reason = keep(w, s->condition_reason);
 	now->condition_message = keep(w, s->condition_message);
