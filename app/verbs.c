@@ -14,6 +14,11 @@ const struct verb verbs[] = {
 	{ "check", "FILE...", "Say everything that is wrong with configurations and manifests", 1, 1000, "", verb_check,
 	  "Each mistake is a line FILE:LINE:COLUMN: path: text on standard output; exit code 1 when there is one. \"-\" is\nstandard input." },
 	{ "config", "", "Print a configuration with every key, its default and what it means", 0, 0, "", verb_config, NULL },
+	{ "simulate", "FILE [NAME]", "What a Canary will do, before it is applied: time, weights, replicas, gates, hooks", 1, 2,
+	  "fail-at approve-after replicas json output", verb_simulate,
+	  "Plays the release of a new image with the controller's own rules on a clock of its own: nothing is touched or called.\n"
+	  "Hooks say yes, metrics are good, pods are ready after 2 s, people approve at once. Exit code 1 when it would not be\n"
+	  "promoted, unless --fail-at asked for that." },
 	{ "apply", "-f FILE...", "Put manifests into the cluster of cluster.embedded", 1, 1000, "namespace filename output", verb_apply,
 	  "YAML or JSON, several documents in a file; \"-\" is standard input. What an earlier manifest set and this one leaves out\n"
 	  "is removed, what others set stays. A mistake is a line FILE:LINE:COLUMN: text, and exit code 1." },

@@ -160,6 +160,95 @@ class Cli(unittest.TestCase):
         self.assertEqual((code, err), (DONE, ""))
         self.assertEqual(out, (rig.REPOSITORY / "config.example.yaml").read_text())
 
+    # -- simulate -----------------------------------------------------------------------------------------------------
+
+    GATED = """
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: shop}
+spec: {replicas: 3}
+---
+apiVersion: flagger.app/v1beta1
+kind: Canary
+metadata:
+  name: shop
+  annotations: {rollcall.dev/gates: confirm-rollout, rollcall.dev/policy: prod}
+spec:
+  provider: nginx
+  targetRef: {apiVersion: apps/v1, kind: Deployment, name: shop}
+  ingressRef: {apiVersion: networking.k8s.io/v1, kind: Ingress, name: shop}
+  service: {port: 80}
+  analysis:
+    interval: 1m
+    threshold: 2
+    stepWeight: 25
+    maxWeight: 50
+    metrics: [{name: request-success-rate, interval: 1m, thresholdRange: {min: 99}}]
+    webhooks: [{name: smoke, type: pre-rollout, url: "http://tests/smoke"}]
+"""
+
+    def simulate(self, *words, code=DONE):
+        done, out, err = self.run_cli("simulate", *words, "--json")
+        self.assertEqual(done, code, err)
+        return json.loads(out)
+
+    def test_simulate_plays_the_users_own_canary(self):
+        story = self.simulate(SEED / "podinfo-canary.yaml")
+        self.assertEqual((story["name"], story["outcome"]), ("podinfo-default", "Succeeded"))
+        replicas = {}
+        for scene in story["timeline"]:
+            replicas[scene["weight"]] = (scene["canary"]["wanted"], scene["stable"]["wanted"])
+            if scene["weight"]:
+                self.assertGreater(scene["canary"]["ready"], 0)
+        self.assertEqual(list(replicas), [0, 20, 40, 60, 80, 100])
+        texts = [event["text"] for scene in story["timeline"] for event in scene["events"]]
+        self.assertIn('post-rollout hook "canary released" is called', texts)
+
+    def test_simulate_asks_people_and_waits_for_them(self):
+        file = self.write("shop.yaml", self.GATED)
+        story = self.simulate(file, "--approve-after", "10m")
+        first, approved = story["timeline"][0], story["timeline"][1]
+        self.assertEqual((first["phase"], first["stable"]["wanted"]), ("Waiting", 3))
+        self.assertIn({"kind": "asked", "text": "people are asked: confirm-rollout (policy prod)"}, first["events"])
+        self.assertEqual(approved["atMs"], 600000)
+        self.assertEqual(self.simulate(file)["tookMs"] + 600000, story["tookMs"])
+        never = self.simulate(file, "--approve-after", "never", code=FAILED)
+        self.assertEqual((never["outcome"], len(never["timeline"])), ("stands", 1))
+
+    def test_simulate_fails_where_it_is_told_to(self):
+        file = self.write("shop.yaml", self.GATED)
+        story = self.simulate(file, "--fail-at", "50")
+        self.assertEqual(story["outcome"], "Failed")
+        self.assertEqual([*dict.fromkeys(scene["weight"] for scene in story["timeline"])], [0, 25, 50])
+        self.assertEqual(story["timeline"][-1]["weight"], 0)
+        self.assertEqual(self.simulate(file, "--fail-at", "60")["outcome"], "Succeeded")
+        self.assertEqual(self.simulate(SEED / "podinfo-canary.yaml", "--fail-at", "60")["outcome"], "Failed")
+
+    def test_simulate_draws(self):
+        code, out, err = self.run_cli("simulate", self.write("shop.yaml", self.GATED))
+        self.assertEqual((code, err), (DONE, ""))
+        self.assertIn("default/shop: a new image in Deployment shop, 3 replicas, checks every 1m\n", out)
+        self.assertRegex(out, r"\n +1m2s +Progressing +█████░{15} +25% +●●● 3/3 +●●● 3/3 ")
+        self.assertRegex(out, r"\nSucceeded after \w+\n$")
+        self.assertNotIn("\033", out)
+
+    def test_simulate_refuses_what_check_refuses(self):
+        bad = self.write("bad.yaml", self.GATED.replace("stepWeight: 25", "stepWieght: 25"))
+        code, out, err = self.run_cli("simulate", bad)
+        self.assertEqual((code, out), (FAILED, ""))
+        self.assertRegex(err, r"bad\.yaml:\d+:\d+: spec\.analysis.*stepWieght")
+        for words, code, said in (
+            ((SEED / "podinfo.yaml",), NOT_FOUND, "there is no Canary in it"),
+            ((SEED / "podinfo-canary.yaml", "other"), NOT_FOUND, "there is no Canary other in it"),
+            ((SEED / "podinfo-canary.yaml", "--fail-at", "101"), USAGE, "--fail-at must be a weight from 0 to 100"),
+            ((SEED / "podinfo-canary.yaml", "--approve-after", "soon"), USAGE, "--approve-after must be a time"),
+            ((SEED / "podinfo-canary.yaml", "--replicas", "1000"), USAGE, "--replicas must be a number from 1 to"),
+            (("nowhere.yaml",), FAILED, "nowhere.yaml: No such file or directory"),
+        ):
+            with self.subTest(words):
+                self.assertEqual(self.run_cli("simulate", *words)[0], code)
+                self.assertIn(said, self.run_cli("simulate", *words)[2])
+
     # -- serve that cannot start --------------------------------------------------------------------------------------
 
     def serve_config(self, port, **more):
