@@ -10,8 +10,31 @@ static unsigned min3(unsigned a, unsigned b, unsigned c)
 	return least < c ? least : c;
 }
 
-/* Insertions, deletions, replacements and swaps of neighbours that turn a into b. Both are at most WORD_MAX bytes. */
-static unsigned distance(const char *a, size_t a_len, const char *b, size_t b_len)
+/* A word as its letters, so that one wrong Chinese one is one mistake. */
+struct letters {
+	uint32_t at[WORD_MAX];
+	size_t count;
+};
+
+static bool spell(const char *word, struct letters *ret)
+{
+	size_t len = strlen(word);
+	ret->count = 0;
+	for (size_t i = 0, step; i < len; i += step) {
+		if (ret->count == WORD_MAX)
+			return false;
+		step = text_utf8_step(word + i, len - i);
+		step = step ? step : 1;
+		uint32_t letter = 0;
+		for (size_t k = 0; k < step; k++)
+			letter = letter << 8 | (unsigned char)word[i + k];
+		ret->at[ret->count++] = letter;
+	}
+	return true;
+}
+
+/* Insertions, deletions, replacements and swaps of neighbours that turn a into b. */
+static unsigned distance(const uint32_t *a, size_t a_len, const uint32_t *b, size_t b_len)
 {
 	unsigned row[3][WORD_MAX + 1]; /* of i - 2, i - 1 and i, in turn */
 	for (size_t j = 0; j <= b_len; j++)
@@ -33,16 +56,15 @@ static unsigned distance(const char *a, size_t a_len, const char *b, size_t b_le
 
 const char *text_nearest(const char *word, const char *const *candidates)
 {
-	size_t len = strlen(word);
-	if (len > WORD_MAX)
+	struct letters typed, known;
+	if (!spell(word, &typed))
 		return NULL;
-	unsigned best = (len <= 4 ? 1 : 2) + 1;
+	unsigned best = (typed.count <= 4 ? 1 : 2) + 1;
 	const char *nearest = NULL;
 	for (; *candidates; candidates++) {
-		size_t n = strlen(*candidates);
-		if (n > WORD_MAX)
+		if (!spell(*candidates, &known))
 			continue;
-		unsigned d = distance(word, len, *candidates, n);
+		unsigned d = distance(typed.at, typed.count, known.at, known.count);
 		if (d < best) {
 			best = d;
 			nearest = *candidates;

@@ -69,6 +69,9 @@ MUST_CHECK enum result subscription_set(struct bot *b, const struct person *who,
 					const char *thread, const char *pattern, bool on, store_done *done, void *owner,
 					struct error *e);
 
+/* Cards of what fits, at once, where they were not before. */
+void subscription_show(struct bot *b, const char *pattern);
+
 /* ---- answers.c: owed to who typed a verb ---- */
 MUST_CHECK enum result answers_load(struct bot *b, struct error *e);
 void answers_free(struct bot *b);
@@ -101,6 +104,8 @@ struct voice {
 	enum card_end end;
 };
 struct card_options voice_options(struct voice *v);
+/* What a button of this channel carries back: "v1.SUBJECT.VERB.TOKEN"; "" on failure. */
+const char *voice_button_value(struct voice *v, const char *subject, const char *verb, struct arena *a);
 /* after: one request as it will be once the transaction in hand commits; NULL: as they are. */
 const struct card *voice_card(struct voice *v, const struct rollout *r, const struct approval *after, struct arena *a);
 void voice_put_card(struct voice *v, struct store_tx *tx, const struct rollout *r, const struct card *card, bool urgent,
@@ -132,6 +137,9 @@ void speak_forget(struct bot *b); /* at the end */
 
 /* ---- ears.c: clicks and commands in ---- */
 void ears_heard(void *owner, const struct interaction *in);
+
+/* ---- typed.c: commands ---- */
+void typed_hear(struct bot *b, const struct interaction *in, const char *line); /* owns the responder from now on */
 
 /* ---- early.c: heard before the cluster has been read ---- */
 void early_keep(struct bot *b, const struct interaction *in); /* owns the responder from now on */

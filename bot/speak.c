@@ -11,9 +11,8 @@ static const int64_t button_life_ms = 30 * 86400000ll, link_life_ms = 86400000;
 
 /* ---- building ---- */
 
-static const char *button_value(void *owner, const char *id, const char *verb, struct arena *a)
+const char *voice_button_value(struct voice *v, const char *id, const char *verb, struct arena *a)
 {
-	const struct voice *v = owner;
 	char token[160];
 	struct error e;
 	if (approvals_token(v->bot->o.approvals, id, verb, v->channel, button_life_ms, token, sizeof token, &e) !=
@@ -23,6 +22,11 @@ static const char *button_value(void *owner, const char *id, const char *verb, s
 	}
 	const char *value = arena_printf(a, "v1.%s.%s.%s", id, verb, token);
 	return value ? value : "";
+}
+
+static const char *button_value(void *owner, const char *id, const char *verb, struct arena *a)
+{
+	return voice_button_value(owner, id, verb, a);
 }
 
 static const char *link_to(void *owner, const struct approval *ap, const char *verb, struct arena *a)

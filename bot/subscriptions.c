@@ -141,3 +141,15 @@ enum result subscription_set(struct bot *b, const struct person *who, const char
 	store_submit(tx, done, owner);
 	return RC_OK;
 }
+
+void subscription_show(struct bot *b, const char *pattern)
+{
+	size_t n = 0;
+	CLEANUP(arena_destroy_p) struct arena *a = arena_create(BOT_LIST_BYTES);
+	const struct rollout *const *list = a ? engine_list(b->o.engine, NULL, a, &n) : NULL;
+	const struct subscription wanted = { .pattern = (char[512]){ 0 } };
+	(void)text_copy(wanted.pattern, 512, pattern);
+	for (size_t i = 0; i < n && !b->stopping; i++)
+		if (list[i]->active && subscription_fits(&wanted, list[i]))
+			speak_now(b, list[i]);
+}

@@ -30,6 +30,9 @@ struct responder {
 	 * NULL where the platform has no forms: then the text of a command must carry the reason. Does not take r. */
 	enum result (*ask_reason)(struct responder *r, const char *title, const char *label, const char *submit,
 				  const char *value, struct error *e);
+	/* The same as say, in private, with buttons under the text; NULL where the platform cannot: then the text alone
+	 * must do. */
+	void (*offer)(struct responder *r, const char *text, const struct card_button *buttons, size_t count);
 };
 struct bot_ears {
 	/* The bot copies what it needs, and owns in->responder from now on (answers it exactly once). */

@@ -1,33 +1,41 @@
 #pragma once
-/* What people type (approvals.md 6), parsed: pure. One table gives names, aliases in both languages, arguments, help.
- */
+/* What people type, parsed: pure. One table gives names and aliases in both languages. */
 #include <stdbool.h>
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "bot/cards/card.h"
 
+/* X(id, name, aliases); arguments and help: args.NAME and help.NAME of templates/text.LANG */
 #define COMMANDS(X)                                                                                                    \
-	X(LIST, "list", "ls,列表", "[namespace]", "rollouts, those that wait for somebody first")                      \
-	X(STATUS, "status", "show,状态", "NAME", "where a rollout stands")                                             \
-	X(APPROVE, "approve", "ok,lgtm,批准,同意", "NAME [reason]", "vote for what a rollout waits for")               \
-	X(REJECT, "reject", "deny,拒绝", "NAME reason", "vote against it")                                             \
-	X(PROMOTE, "promote", "ship,全量", "NAME", "skip what is left of the analysis and promote")                    \
-	X(ROLLBACK, "rollback", "abort,回滚", "NAME [reason]", "all traffic back to the stable version, at once")      \
-	X(PAUSE, "pause", "暂停", "NAME", "hold at this weight")                                                       \
-	X(RESUME, "resume", "继续", "NAME", "go on")                                                                   \
-	X(RESTART, "restart", "retry,重试", "NAME", "analyse a failed revision again")                                 \
-	X(WEIGHT, "weight", "流量", "NAME PERCENT", "manual release: this weight now")                                 \
-	X(COMPLETE, "complete", "finish,完成", "NAME", "give everything back and remove the Canary")                   \
-	X(HISTORY, "history", "历史", "[NAME]", "who did what")                                                        \
-	X(WHO, "who", "谁", "NAME", "who may decide, who has")                                                         \
-	X(HELP, "help", "?,帮助", "[command]", "this")
-#define X(id, name, aliases, args, help) COMMAND_##id,
+	X(LIST, "list", "ls,列表")                                                                                     \
+	X(STATUS, "status", "show,状态")                                                                               \
+	X(WATCH, "watch", "关注")                                                                                      \
+	X(UNWATCH, "unwatch", "取消关注")                                                                              \
+	X(APPROVE, "approve", "ok,lgtm,批准,同意")                                                                     \
+	X(REJECT, "reject", "deny,拒绝")                                                                               \
+	X(PROMOTE, "promote", "ship,全量")                                                                             \
+	X(ROLLBACK, "rollback", "abort,回滚")                                                                          \
+	X(PAUSE, "pause", "暂停")                                                                                      \
+	X(RESUME, "resume", "继续")                                                                                    \
+	X(RESTART, "restart", "retry,重试")                                                                            \
+	X(WEIGHT, "weight", "流量")                                                                                    \
+	X(COMPLETE, "complete", "finish,完成")                                                                         \
+	X(HISTORY, "history", "历史")                                                                                  \
+	X(WHO, "who", "谁")                                                                                            \
+	X(SUBSCRIBE, "subscribe", "sub,订阅")                                                                          \
+	X(UNSUBSCRIBE, "unsubscribe", "unsub,退订")                                                                    \
+	X(HELP, "help", "?,帮助")
+#define X(id, name, aliases) COMMAND_##id,
 enum command_id { COMMANDS(X) COMMAND_COUNT };
 #undef X
 
 struct command {
 	enum command_id id;
-	const char *name;      /* of the rollout; "" when the command has none */
+	const char *name;      /* of the rollout, a pattern, a namespace; "" when the command has none */
+	const char *selector;  /* "-l team=shop": all that have these labels, instead of a name; "" */
+	const char *phase;     /* COMMAND_LIST: "-phase Progressing"; "" */
+	bool yes;              /* "--yes": several at once, asked and answered */
 	const char *reason;    /* the rest of the line; "" */
 	int weight;            /* COMMAND_WEIGHT */
 	bool override_gates;   /* a word "override" or "--override" */
@@ -36,5 +44,8 @@ struct command {
 const char *command_name(enum command_id id);
 /* RC_INVALID: e says what is wrong and the nearest command or the usage line; nothing else happens. */
 MUST_CHECK enum result command_parse(const char *line, struct arena *a, struct command *ret, struct error *e);
-/* Help in the words of the table; zh: with the Chinese aliases first. */
-const char *command_help(enum command_id about, bool zh, struct arena *a);
+/* "approve NAME [reason]"; in Chinese "批准 (approve) 名称 [原因]". */
+const char *command_usage(enum command_id id, enum card_lang lang, struct arena *a);
+const char *command_help(enum command_id about, enum card_lang lang, struct arena *a);
+/* May it be about several rollouts at once? */
+bool command_takes_selector(enum command_id id);

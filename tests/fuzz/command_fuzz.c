@@ -20,7 +20,7 @@ static void check_command(const struct command *c, struct arena *a)
 	require(!c->override_gates || c->id == COMMAND_PROMOTE || c->id == COMMAND_WEIGHT);
 	require(c->id != COMMAND_REJECT || *c->reason);
 	require(!strpbrk(c->name, " \t\r\n"));
-	require(*command_help(c->about, false, a) && *command_help(c->about, true, a));
+	require(*command_help(c->about, LANG_EN, a) && *command_help(c->about, LANG_ZH, a));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -14,6 +14,8 @@ enum {
 	LABEL_CHARS = 60,
 	FALLBACK_CHARS = 3000,
 	TEXT_CHARS = 3500,
+	OFFER_CHARS = 500, /* escaped, they still fit into a section */
+	OFFER_BUTTONS_MAX = 25,
 	VALUE_BYTES_MAX = 2000,
 	URL_BYTES_MAX = 3000,
 	MENTIONS_MAX = 20,
@@ -141,9 +143,13 @@ static bool fits(const struct card_button *b)
 	return strlen(b->value) <= VALUE_BYTES_MAX && strlen(b->url) <= URL_BYTES_MAX && (*b->value || *b->url);
 }
 
-static void put_button(struct strbuf *b, const struct card *c, const struct card_button *button)
+/* nth: buttons of one message with the same action must differ all the same; 0: there is one. */
+static void put_button(struct strbuf *b, const struct card *c, const struct card_button *button, size_t nth)
 {
-	strbuf_addf(b, "{\"type\":\"button\",\"action_id\":\"rollcall.%s\",", button->action);
+	strbuf_addf(b, "{\"type\":\"button\",\"action_id\":\"rollcall.%s", button->action);
+	if (nth)
+		strbuf_addf(b, ".%zu", nth);
+	strbuf_add(b, "\",");
 	put_plain_text(b, "text", button->label, 67);
 	if (*button->value) {
 		strbuf_add(b, ",\"value\":");
@@ -171,7 +177,7 @@ static void put_buttons(struct shape *s, const struct card *c)
 			strbuf_add(&s->blocks, "\"block_id\":\"rollcall\",\"elements\":[");
 		}
 		strbuf_add(&s->blocks, n++ ? "," : "");
-		put_button(&s->blocks, c, &c->buttons[i]);
+		put_button(&s->blocks, c, &c->buttons[i], 0);
 	}
 	if (!n)
 		return;
@@ -336,6 +342,34 @@ enum result slack_render_text(const char *text, char **ret, struct error *e)
 	strbuf_add(&body, "{\"mrkdwn\":false,\"text\":");
 	strbuf_add_json(&body, escaped.s);
 	strbuf_addc(&body, '}');
+	enum result r = finish(&body, ret, e);
+	strbuf_finish(&escaped);
+	strbuf_finish(&body);
+	arena_destroy(a);
+	return r;
+}
+
+enum result slack_render_offer(const char *text, const struct card_button *buttons, size_t count, char **ret,
+			       struct error *e)
+{
+	struct arena *a = arena_create(256 * 1024);
+	struct strbuf body, escaped;
+	size_t n = 0;
+	strbuf_init(&body, BODY_BYTES_MAX);
+	strbuf_init(&escaped, BODY_BYTES_MAX);
+	slack_escape(&escaped, a ? clean_lines(a, text, OFFER_CHARS) : "", OFFER_CHARS);
+	strbuf_add(&body, "{\"text\":");
+	strbuf_add_json(&body, escaped.s);
+	strbuf_add(&body, ",\"blocks\":[{\"type\":\"section\",\"text\":");
+	put_mrkdwn(&body, escaped.s);
+	strbuf_addc(&body, '}');
+	for (size_t i = 0; i < count && n < OFFER_BUTTONS_MAX; i++) {
+		if (!fits(&buttons[i]))
+			continue;
+		strbuf_add(&body, n++ ? "," : ",{\"type\":\"actions\",\"block_id\":\"rollcall\",\"elements\":[");
+		put_button(&body, &(struct card){ .lang = LANG_EN }, &buttons[i], n);
+	}
+	strbuf_add(&body, n ? "]}]}" : "]}");
 	enum result r = finish(&body, ret, e);
 	strbuf_finish(&escaped);
 	strbuf_finish(&body);

@@ -13,6 +13,9 @@ MUST_CHECK enum result slack_render_card(const struct card *card, char **ret, st
 MUST_CHECK enum result slack_render_ask(const struct card *card, const char *const *who_may,
 					slack_identities *identities, void *owner, char **ret, struct error *e);
 MUST_CHECK enum result slack_render_text(const char *text, char **ret, struct error *e);
+/* The text with buttons under it. */
+MUST_CHECK enum result slack_render_offer(const char *text, const struct card_button *buttons, size_t count, char **ret,
+					  struct error *e);
 
 /* Foreign text for mrkdwn: no mention, link or code can begin in it. At most max_chars code points of s. */
 void slack_escape(struct strbuf *b, const char *s, size_t max_chars);

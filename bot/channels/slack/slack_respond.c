@@ -180,18 +180,38 @@ static void say_at(struct place *p, char *text, bool in_channel, bool by_url)
 	say_on(w);
 }
 
+/* Takes the body. */
+static void respond(struct slack_responder *r, char *body, bool in_channel)
+{
+	struct slack *s = r->place.slack;
+	bool in_time = loop_now(s->ctx.loop).v - r->born.v < RESPONSE_URL_LIFE_MS;
+	bool by_url = *r->place.response_url && in_time;
+	if (by_url || *r->place.channel)
+		say_at(&r->place, body, in_channel, by_url);
+	else
+		free(body);
+}
+
 static void responder_say(struct responder *responder, const char *text, bool in_channel)
 {
 	struct slack_responder *r = (struct slack_responder *)responder;
 	struct slack *s = r->place.slack;
 	char *body = NULL;
 	struct error e;
-	if (s && text && slack_render_text(*text ? text : "-", &body, &e) == RC_OK) {
-		bool in_time = loop_now(s->ctx.loop).v - r->born.v < RESPONSE_URL_LIFE_MS;
-		bool by_url = *r->place.response_url && in_time;
-		if (by_url || *r->place.channel)
-			say_at(&r->place, TAKE(body), in_channel, by_url);
-	}
+	if (s && text && slack_render_text(*text ? text : "-", &body, &e) == RC_OK)
+		respond(r, TAKE(body), in_channel);
+	free(body);
+	responder_free(r);
+}
+
+static void responder_offer(struct responder *responder, const char *text, const struct card_button *buttons,
+			    size_t count)
+{
+	struct slack_responder *r = (struct slack_responder *)responder;
+	char *body = NULL;
+	struct error e;
+	if (r->place.slack && slack_render_offer(text, buttons, count, &body, &e) == RC_OK)
+		respond(r, TAKE(body), false);
 	free(body);
 	responder_free(r);
 }
@@ -273,7 +293,7 @@ struct responder *slack_responder_create(struct slack *s, const struct slack_inb
 	struct slack_responder *r = calloc(1, sizeof *r);
 	if (!r)
 		return NULL;
-	*r = (struct slack_responder){ .responder = { responder_say, responder_ask_reason },
+	*r = (struct slack_responder){ .responder = { responder_say, responder_ask_reason, responder_offer },
 				       .place = { .slack = s,
 						  .channel = strdup(in->channel),
 						  .user = strdup(in->user),

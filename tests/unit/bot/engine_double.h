@@ -20,9 +20,14 @@ struct engine {
 	bool override_gates;
 	bool silent; /* it is answered by hand */
 	enum result result;
-	engine_recorded *done;
+	engine_recorded *done; /* of the last one */
 	void *owner;
-	struct deferred soon;
+	struct engine_double_call {
+		struct engine *engine;
+		engine_recorded *done;
+		void *owner;
+		struct deferred soon;
+	} calls[16]; /* being answered */
 	bool unsynced;
 };
 
@@ -98,11 +103,19 @@ void engine_gate_decided(struct engine *g, const char *uid)
 
 static void engine_double_answer(void *owner)
 {
-	struct engine *g = owner;
-	struct error e = { .code = g->result, .text = "the API server said no" };
-	engine_recorded *done = TAKE(g->done);
-	if (done)
-		done(g->owner, g->result, &e);
+	struct engine_double_call *c = owner;
+	struct error e = { .code = c->engine->result, .text = "the API server said no" };
+	engine_recorded *done = TAKE(c->done);
+	done(c->owner, c->engine->result, &e);
+}
+
+static void engine_double_stop(struct engine *g)
+{
+	for (size_t i = 0; i < sizeof g->calls / sizeof *g->calls; i++) {
+		loop_defer_cancel(&g->calls[i].soon);
+		g->calls[i].done = NULL;
+	}
+	g->done = NULL;
 }
 
 void engine_request(struct engine *g, const struct engine_request *q, engine_recorded *done, void *owner)
@@ -118,8 +131,13 @@ void engine_request(struct engine *g, const struct engine_request *q, engine_rec
 	g->override_gates = q->override_gates;
 	g->done = done;
 	g->owner = owner;
-	if (!g->silent)
-		loop_defer(g->loop, &g->soon, engine_double_answer, g);
+	struct engine_double_call *c = g->calls;
+	while (c->done)
+		c++;
+	if (g->silent)
+		return;
+	*c = (struct engine_double_call){ .engine = g, .done = done, .owner = owner };
+	loop_defer(g->loop, &c->soon, engine_double_answer, c);
 }
 
 static void engine_double_tell(struct engine *g, const struct rollout_event *ev)

@@ -98,24 +98,32 @@ static void test_mistakes(void **state)
 	static const struct {
 		const char *line, *why;
 	} cases[] = {
+		{ "批准吧吗 x", "there is no command \"批准吧吗\"; \"help\" lists them" },
+		{ "取消关 x", "there is no command \"取消关\"; did you mean 取消关注?; \"help\" lists them" },
+		{ "promote -x", "there is no option \"-x\" here" },
+		{ "promote -l", "which labels: -l team=shop" },
+		{ "weight -l a=b 5", "there is no option \"-l\" here" },
+		{ "list -phase", "which phase: -phase Progressing" },
+		{ "unsubscribe", "from what: usage: unsubscribe NAMESPACE/NAME" },
+		{ "reject -l team=shop --yes", "why: usage: reject NAME|-l LABELS reason" },
 		{ "aprove podinfo", "there is no command \"aprove\"; did you mean approve?; \"help\" lists them" },
 		{ "Rolback x", "there is no command \"rolback\"; did you mean rollback?; \"help\" lists them" },
 		{ "statsu x", "there is no command \"statsu\"; did you mean status?; \"help\" lists them" },
 		{ "frobnicate", "there is no command \"frobnicate\"; \"help\" lists them" },
-		{ "回退 x", "there is no command \"回退\"; \"help\" lists them" },
+		{ "回退 x", "there is no command \"回退\"; did you mean 回滚?; \"help\" lists them" },
 		{ "a\x01\xff", "there is no command \"a??\"; \"help\" lists them" },
 		{ "help aprove", "there is no command \"aprove\"; did you mean approve?" },
 		{ "help me", "there is no command \"me\"" },
 		{ "status", "which rollout: usage: status NAME" },
-		{ "approve", "which rollout: usage: approve NAME [reason]" },
-		{ "reject", "which rollout: usage: reject NAME reason" },
-		{ "reject podinfo", "why: usage: reject NAME reason" },
-		{ "拒绝 podinfo" WIDE " " WIDE, "why: usage: reject NAME reason" },
-		{ "promote", "which rollout: usage: promote NAME" },
-		{ "rollback", "which rollout: usage: rollback NAME [reason]" },
-		{ "pause", "which rollout: usage: pause NAME" },
-		{ "resume", "which rollout: usage: resume NAME" },
-		{ "restart", "which rollout: usage: restart NAME" },
+		{ "approve", "which rollout: usage: approve NAME|-l LABELS [reason]" },
+		{ "reject", "which rollout: usage: reject NAME|-l LABELS reason" },
+		{ "reject podinfo", "why: usage: reject NAME|-l LABELS reason" },
+		{ "拒绝 podinfo" WIDE " " WIDE, "why: usage: reject NAME|-l LABELS reason" },
+		{ "promote", "which rollout: usage: promote NAME|-l LABELS [override] [reason]" },
+		{ "rollback", "which rollout: usage: rollback NAME|-l LABELS [reason]" },
+		{ "pause", "which rollout: usage: pause NAME|-l LABELS" },
+		{ "resume", "which rollout: usage: resume NAME|-l LABELS" },
+		{ "restart", "which rollout: usage: restart NAME|-l LABELS" },
 		{ "complete", "which rollout: usage: complete NAME" },
 		{ "who", "which rollout: usage: who NAME" },
 		{ "weight", "which rollout: usage: weight NAME PERCENT" },
@@ -141,7 +149,8 @@ static void test_help(void **state)
 {
 	struct command c;
 	struct error e;
-	const char *all = command_help(COMMAND_COUNT, false, *state), *zh = command_help(COMMAND_COUNT, true, *state);
+	const char *all = command_help(COMMAND_COUNT, LANG_EN, *state),
+		   *zh = command_help(COMMAND_COUNT, LANG_ZH, *state);
 	for (unsigned i = 0; i < COMMAND_COUNT; i++) {
 		char line[64];
 		const char *name = command_name((enum command_id)i);
@@ -158,12 +167,41 @@ static void test_help(void **state)
 	assert_int_equal(c.about, COMMAND_PROMOTE);
 	assert_int_equal(command_parse("help", *state, &c, &e), RC_OK);
 	assert_int_equal(c.about, COMMAND_COUNT);
-	assert_string_equal(command_help(COMMAND_REJECT, false, *state),
-			    "reject NAME reason - vote against it\nalso: deny,拒绝");
-	assert_string_equal(command_help(COMMAND_REJECT, true, *state),
-			    "拒绝 (reject) NAME reason - vote against it\nalso: deny,拒绝");
-	assert_true(text_starts(all, "list [namespace] - "));
-	assert_true(text_starts(zh, "列表 (list) [namespace] - "));
+	assert_string_equal(command_help(COMMAND_REJECT, LANG_EN, *state),
+			    "reject NAME|-l LABELS reason - vote against it | also: deny,拒绝");
+	assert_string_equal(command_help(COMMAND_REJECT, LANG_ZH, *state),
+			    "拒绝 (reject) 名称|-l 标签 原因 - 投反对票 | 别名：deny,拒绝");
+	assert_true(text_starts(all, "list [namespace] [-phase PHASE] [-l LABELS] - "));
+	assert_true(text_starts(zh, "列表 (list) [命名空间] [-phase 阶段] [-l 标签] - "));
+}
+
+static void test_options(void **state)
+{
+	static const struct {
+		const char *line, *name, *selector, *phase, *reason;
+		bool yes, override_gates;
+	} cases[] = {
+		{ "list -l team=shop", "", "team=shop", "", "", false, false },
+		{ "list prod -phase Failed -l a=b,c=d", "prod", "a=b,c=d", "Failed", "", false, false },
+		{ "promote -l team=shop", "", "team=shop", "", "", false, false },
+		{ "全量 --selector team=shop --yes override 很急", "", "team=shop", "", "很急", true, true },
+		{ "reject --yes -l team=shop too slow", "", "team=shop", "", "too slow", true, false },
+		{ "rollback podinfo -p99 is high", "podinfo", "", "", "-p99 is high", false, false },
+		{ "subscribe prod/* here", "prod/*", "", "", "here", false, false },
+		{ "订阅", "", "", "", "", false, false },
+		{ "关注 podinfo", "podinfo", "", "", "", false, false },
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct command c;
+		struct error e;
+		if (command_parse(cases[i].line, *state, &c, &e) != RC_OK)
+			fail_msg("\"%s\": %s", cases[i].line, e.text);
+		if (!text_eq(c.name, cases[i].name) || !text_eq(c.selector, cases[i].selector) ||
+		    !text_eq(c.phase, cases[i].phase) || !text_eq(c.reason, cases[i].reason) || c.yes != cases[i].yes ||
+		    c.override_gates != cases[i].override_gates)
+			fail_msg("\"%s\": \"%s\" \"%s\" \"%s\" \"%s\"", cases[i].line, c.name, c.selector, c.phase,
+				 c.reason);
+	}
 }
 
 /* Without memory something is said or done by half, but nothing crashes. */
@@ -175,7 +213,7 @@ static void test_no_memory(void **state)
 		struct command c;
 		struct error e;
 		(void)!command_parse("weight podinfo 40% override because", a, &c, &e);
-		assert_non_null(command_help(COMMAND_COUNT, limit % 2, a));
+		assert_non_null(command_help(COMMAND_COUNT, (enum card_lang)(limit % 2), a));
 		arena_destroy(a);
 	}
 }
@@ -224,8 +262,8 @@ static void test_random_lines(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_lines),     cmocka_unit_test(test_mistakes),     cmocka_unit_test(test_help),
-		cmocka_unit_test(test_no_memory), cmocka_unit_test(test_random_lines),
+		cmocka_unit_test(test_lines),   cmocka_unit_test(test_mistakes),  cmocka_unit_test(test_help),
+		cmocka_unit_test(test_options), cmocka_unit_test(test_no_memory), cmocka_unit_test(test_random_lines),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

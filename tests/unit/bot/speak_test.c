@@ -1,0 +1,251 @@
+/* Cards, questions and lines in threads. */
+#include "bot/bot.h"
+
+#include "tests/unit/bot/room_double.h"
+
+/* ---- cards ---- */
+
+static void test_one_live_card(void **state)
+{
+	struct room *x = *state;
+	struct rollout *r = &x->engine.rollouts[0];
+	news(x, NEWS_STARTED);
+	wait_sent(x, &x->slack, 1);
+	assert_string_equal(last(&x->slack)->channel, "slack:C1");
+	assert_string_equal(last(&x->slack)->subject, "uid-1/rev1");
+	news(x, NEWS_CHANGED); /* the same: nobody needs to see it again */
+	rig_pass(&x->rig, CARD_PAUSE_MS + 20);
+	assert_int_equal(x->slack.count, 1);
+	r->canary.weight = 40;
+	r->step = 2;
+	for (int i = 0; i < 5; i++)
+		news(x, NEWS_CHANGED); /* a burst is one card */
+	wait_sent(x, &x->slack, 2);
+	assert_string_equal(last(&x->slack)->message_id, "m0");
+	r->phase = PHASE_SUCCEEDED;
+	r->active = false;
+	news(x, NEWS_SUCCEEDED);
+	news(x, NEWS_CHANGED);
+	wait_sent(x, &x->slack, 3);
+	assert_non_null(strstr(last(&x->slack)->body, "|final"));
+	assert_null(strstr(last(&x->slack)->body, "[rollback]"));
+	/* messages that cannot be edited: the milestones alone */
+	assert_int_equal(x->dingtalk.count, 2);
+	assert_int_equal(x->dingtalk.sent[0].kind, OUTBOX_MESSAGE);
+	assert_non_null(strstr(x->dingtalk.sent[0].body, "Progressing"));
+	assert_non_null(strstr(x->dingtalk.sent[1].body, "Succeeded"));
+}
+
+static void test_idle_is_silent(void **state)
+{
+	struct room *x = *state;
+	x->engine.rollouts[0].active = false;
+	x->engine.rollouts[0].phase = PHASE_INITIALIZED;
+	news(x, NEWS_CHANGED);
+	bot_start(x->bot);
+	rig_settle(&x->rig);
+	assert_int_equal(x->slack.count, 0);
+}
+
+static void test_gate_on_all_platforms(void **state)
+{
+	struct room *x = *state;
+	const char *id = open_gate(x);
+	rig_settle(&x->rig);
+	assert_int_equal(x->slack.count, 2); /* the card, then the question in its thread */
+	assert_true(text_starts(x->slack.sent[0].body, "card|"));
+	assert_true(text_starts(x->slack.sent[1].body, "ask|"));
+	assert_int_equal(x->slack.sent[1].kind, OUTBOX_CARD); /* of its own, in the thread of the first */
+	assert_string_equal(x->slack.sent[1].thread_id, "m0");
+	assert_non_null(strstr(last(&x->dingtalk)->body, "[decide]https://rollcall.example/decide/"));
+	const char *token = strchr(strstr(last(&x->dingtalk)->body, "/decide/"), '~');
+	assert_non_null(token);
+	assert_true(approvals_token_good(x->approvals, id, "decide", "link",
+					 arena_strndup(x->arena, token + 1, strcspn(token + 1, "\n"))));
+	struct bot_ask q = { .person = on_slack("U1"), .verb = "approve", .request_id = id };
+	does(x, q, RC_OK, "approved by lin");
+	rig_settle(&x->rig);
+	assert_int_equal(x->slack.count, 5); /* the card, the question without its buttons, and a line that is news */
+	assert_true(text_starts(x->slack.sent[2].body, "card|"));
+	assert_true(text_starts(x->slack.sent[3].body, "asked|"));
+	assert_string_equal(x->slack.sent[3].message_id, "m1");
+	for (size_t i = 2; i < 5; i++)
+		assert_null(strstr(x->slack.sent[i].body, "[approve]"));
+	assert_int_equal(x->slack.sent[4].kind, OUTBOX_REPLY);
+	assert_non_null(strstr(x->slack.sent[4].body, "lin"));
+	assert_non_null(strstr(last(&x->dingtalk)->body, "lin"));
+	/* the engine says that it waits no more: the card is put although the vote has just put one */
+	x->engine.rollouts[0].gate.waiting = false;
+	news(x, NEWS_CHANGED);
+	wait_sent(x, &x->slack, 6);
+}
+
+/* A card of an older revision shows neither the new one's progress nor buttons. */
+static void test_superseded_card(void **state)
+{
+	struct room *x = *state;
+	struct rollout *r = &x->engine.rollouts[0];
+	(void)open_gate(x);
+	r->revision = "rev2";
+	r->canary.images = "podinfo:red";
+	r->canary.weight = 60;
+	(void)open_gate(x);
+	rig_settle(&x->rig);
+	const struct sent *old = NULL, *new = NULL;
+	for (size_t i = 0; i < x->slack.count; i++) {
+		if (x->slack.sent[i].kind != OUTBOX_CARD)
+			continue;
+		if (text_eq(x->slack.sent[i].subject, "uid-1/rev1"))
+			old = &x->slack.sent[i];
+		else
+			new = &x->slack.sent[i];
+	}
+	assert_non_null(old);
+	assert_non_null(new);
+	assert_null(strchr(old->body, '['));
+	assert_null(strstr(old->body, "podinfo:red"));
+	assert_null(strstr(old->body, "60%"));
+	assert_non_null(strstr(old->body, "superseded"));
+	assert_non_null(strstr(new->body, "[approve]"));
+}
+
+static void test_deleted(void **state)
+{
+	struct room *x = *state;
+	news(x, NEWS_STARTED);
+	wait_sent(x, &x->slack, 1);
+	struct rollout was = x->engine.rollouts[0];
+	x->engine.count = 0;
+	engine_double_tell(&x->engine, &(struct rollout_event){ .news = NEWS_GONE, .rollout = &was, .text = "" });
+	wait_sent(x, &x->slack, 2);
+	assert_null(strchr(last(&x->slack)->body, '['));
+	assert_non_null(strstr(last(&x->slack)->body, "the Canary was deleted"));
+}
+
+static void test_said_once(void **state)
+{
+	struct room *x = *state;
+	struct rollout_event ev = {
+		.news = NEWS_REQUEST_DONE, .rollout = &x->engine.rollouts[0], .text = "rolled back", .request_id = "r1"
+	};
+	engine_double_tell(&x->engine, &ev);
+	engine_double_tell(&x->engine, &ev);
+	wait_sent(x, &x->slack, 1);
+	assert_string_equal(last(&x->slack)->body, "rolled back");
+	restart(x);
+	engine_double_tell(&x->engine, &ev);
+	ev = (struct rollout_event){
+		.news = NEWS_ALERT, .rollout = &x->engine.rollouts[0], .text = "errors", .severity = 1, .key = "k1"
+	};
+	engine_double_tell(&x->engine, &ev); /* a warning is not for people */
+	ev.severity = 2;
+	engine_double_tell(&x->engine, &ev);
+	engine_double_tell(&x->engine, &ev);
+	ev.text = "unprintable"; /* what cannot be drawn is left out, and the rest goes on */
+	ev.key = "k2";
+	engine_double_tell(&x->engine, &ev);
+	wait_sent(x, &x->slack, 2);
+	assert_string_equal(last(&x->slack)->body, "errors");
+}
+
+static void test_start_brings_cards_up_to_date(void **state)
+{
+	struct room *x = *state;
+	struct rollout *r = &x->engine.rollouts[0];
+	news(x, NEWS_STARTED);
+	wait_sent(x, &x->slack, 1);
+	restart(x);
+	bot_start(x->bot);
+	wait_sent(x, &x->slack, 2); /* it is active: look again */
+	news(x, NEWS_CHANGED);
+	rig_settle(&x->rig);
+	assert_int_equal(x->slack.count, 2);
+	close_rooms(x);
+	r->phase = PHASE_FAILED;
+	r->active = false;
+	r->changed_at.v = clock_system()->wall(clock_system()).v + 5000;
+	rig_store_open(&x->rig);
+	open_rooms(x);
+	bot_start(x->bot); /* ended while nobody looked */
+	wait_sent(x, &x->slack, 3);
+	assert_non_null(strstr(last(&x->slack)->body, "Rolled back"));
+	r->changed_at.v = 1;
+	restart(x);
+	bot_start(x->bot); /* its card says so already */
+	rig_settle(&x->rig);
+	assert_int_equal(x->slack.count, 3);
+}
+
+/* Active at start, ended at the first news: the card must hear of it. */
+static void test_ends_right_after_start(void **state)
+{
+	struct room *x = *state;
+	news(x, NEWS_STARTED);
+	wait_sent(x, &x->slack, 1);
+	restart(x);
+	bot_start(x->bot);
+	wait_sent(x, &x->slack, 2);
+	x->engine.rollouts[0].phase = PHASE_SUCCEEDED;
+	x->engine.rollouts[0].active = false;
+	news(x, NEWS_CHANGED);
+	wait_sent(x, &x->slack, 3);
+	assert_non_null(strstr(last(&x->slack)->body, "Succeeded"));
+}
+
+static void test_card_after_full_disk(void **state)
+{
+	struct room *x = *state;
+	news(x, NEWS_STARTED);
+	wait_sent(x, &x->slack, 1);
+	x->engine.rollouts[0].phase = PHASE_PROMOTING;
+	atomic_store(&rig_disk_full, true);
+	news(x, NEWS_CHANGED);
+	rig_settle(&x->rig);
+	atomic_store(&rig_disk_full, false);
+	news(x, NEWS_CHANGED); /* the same look, but it has not been put */
+	wait_sent(x, &x->slack, 2);
+	assert_non_null(strstr(last(&x->slack)->body, "Promoting"));
+}
+
+static void test_routes(void **state)
+{
+	struct room *x = *state;
+	static const struct {
+		const char *ns, *labels, *annotation, *channels;
+	} cases[] = {
+		{ "shop", "", "", "slack:C1 dingtalk:ops" },
+		{ "prod-eu", "", "", "slack:PROD" },
+		{ "dev", "tier=web,team=shop", "", "slack:SHOP" },
+		{ "dev", "tier=webs,team=shop", "", "" },
+		{ "dev", "team=shop", "", "" },
+		{ "shop", "", "slack:A, dingtalk:b,,", "slack:A dingtalk:b" },
+		{ "dev", "", "", "" },
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct rollout r = new_rollout(cases[i].ns, "n", "u");
+		r.labels = cases[i].labels;
+		r.channels = cases[i].annotation;
+		char got[128] = "";
+		for (const char *const *c = bot_channels(x->bot, &r, x->arena); *c; c++)
+			(void)snprintf(got + strlen(got), sizeof got - strlen(got), "%s%s", *got ? " " : "", *c);
+		if (strcmp(got, cases[i].channels) != 0)
+			fail_msg("case %zu: %s", i, got);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_one_live_card, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_idle_is_silent, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_gate_on_all_platforms, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_superseded_card, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_deleted, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_said_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_start_brings_cards_up_to_date, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_ends_right_after_start, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_card_after_full_disk, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_routes, setup, teardown),
+	};
+	return cmocka_run_group_tests(tests, rig_group_setup, NULL);
+}
