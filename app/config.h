@@ -88,6 +88,7 @@ struct config {
 		const char *bot_token, *app_token, *signing_secret, *previous_signing_secret;
 		const char *api_url, *path, *team, *app;
 		int64_t connections;
+		bool guests;
 		const char *const *response_hosts;
 	} slack; /* bot_token NULL: not configured */
 	struct {

@@ -148,6 +148,8 @@ static const struct config_key slack_keys[] = {
 	  .help = "Hosts that answers to a click may be sent to; at most three." },
 	{ "path", CONFIG_TEXT, IN(slack.path), "/slack/events", .help = "Where Slack posts to: commands, interactivity, events." },
 	{ "app", CONFIG_TEXT, IN(slack.app), .example = "A012AB3CD", .help = "The app's id. Without it: learnt from Slack's answers." },
+	{ "guests", CONFIG_BOOL, IN(slack.guests), "false",
+	  .help = "Whether guests and people of other workspaces in shared channels may use rollcall at all." },
 	{ "team", CONFIG_TEXT, IN(slack.team), .example = "T012AB3CD", .help = "The only workspace that is served. Without it: the bot's own." },
 	{ 0 }
 };

@@ -133,6 +133,7 @@ static enum result build_slack(struct house *h, struct channel **ret, struct err
 	struct slack_options o = { .bot_token = c->slack.bot_token,
 				   .app_token = c->slack.app_token,
 				   .connections = (int)c->slack.connections,
+				   .guests = c->slack.guests,
 				   .signing_secrets = { c->slack.signing_secret, c->slack.previous_signing_secret },
 				   .api_url = c->slack.api_url,
 				   .path = c->slack.path,

@@ -165,9 +165,18 @@ static void heard_early(void *owner, const struct interaction *in)
 		in->responder->say(in->responder, BOT_STOPPING, false);
 }
 
+static void asked_what_waits(void *owner, const struct person *who, const char *channel, waiting_told *told, void *to)
+{
+	struct bot **slot = owner;
+	if (*slot)
+		waiting_for(*slot, who, channel, told, to);
+	else
+		told(to, NULL, 0);
+}
+
 struct bot_ears bot_ears(struct bot **slot)
 {
-	return (struct bot_ears){ .interaction = heard_early, .owner = slot };
+	return (struct bot_ears){ .interaction = heard_early, .waiting = asked_what_waits, .owner = slot };
 }
 
 void bot_free(struct bot *b)
@@ -230,6 +239,7 @@ void bot_stop(struct bot *b)
 	approvals_stop(b->o.approvals);
 	speak_forget(b);
 	early_forget(b);
+	waiting_forget(b);
 	bot_calls_cancel(b);
 }
 
@@ -276,4 +286,5 @@ void bot_start(struct bot *b)
 			speak_now(b, list[i]);
 	b->started = true;
 	early_hear(b);
+	waiting_changed(b);
 }

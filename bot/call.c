@@ -323,7 +323,7 @@ static void run(struct bot_call *c)
 
 /* ---- who is it ---- */
 
-static const char *const *join(struct arena *a, const char *const *x, const char *const *y)
+const char *const *bot_join(struct arena *a, const char *const *x, const char *const *y)
 {
 	size_t n = 0, m = 0;
 	while (x && x[n])
@@ -341,7 +341,7 @@ static void groups_known(void *owner, const char *const *groups)
 	struct bot_call *c = owner;
 	if (!landed(c))
 		return;
-	c->ask.person.groups = join(c->arena, c->ask.person.groups, groups);
+	c->ask.person.groups = bot_join(c->arena, c->ask.person.groups, groups);
 	run(c);
 }
 
@@ -360,7 +360,7 @@ static bool copy_ask(struct bot_call *c, const struct bot_ask *q)
 		if (!*texts[i])
 			return false;
 	}
-	c->ask.person.groups = join(a, q->person.groups, NULL);
+	c->ask.person.groups = bot_join(a, q->person.groups, NULL);
 	c->ask.person.identities = NULL;
 	return c->ask.person.groups != NULL;
 }
@@ -371,7 +371,7 @@ static void recognise(struct bot_call *c)
 	const char *const *given = c->ask.person.groups;
 	c->ask.person.groups = NULL;
 	bot_recognise(c->bot, &c->ask.person, c->arena);
-	c->ask.person.groups = join(c->arena, given, c->ask.person.groups);
+	c->ask.person.groups = bot_join(c->arena, given, c->ask.person.groups);
 }
 
 void bot_do(struct bot *b, const struct bot_ask *ask, bot_answer *done, void *owner)

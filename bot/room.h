@@ -30,6 +30,7 @@ struct shown {
 };
 struct bot_call; /* an ask under way */
 struct early;
+struct bot_waiting; /* somebody is told what waits for them */
 struct bot {
 	struct bot_options o;
 	struct shown *shown;
@@ -37,8 +38,9 @@ struct bot {
 	struct owed_answer *owed;
 	struct bot_call *calls;
 	struct bot_call *cancelled; /* calls that somebody still owes an answer */
-	int flying;                 /* transactions of speak.c */
-	bool started;               /* the cluster has been read */
+	struct bot_waiting *waiting;
+	int flying;   /* transactions of speak.c */
+	bool started; /* the cluster has been read */
 	bool stopping, destroyed;
 	struct early *early; /* heard before that */
 	size_t early_count;
@@ -146,6 +148,13 @@ void early_keep(struct bot *b, const struct interaction *in); /* owns the respon
 void early_hear(struct bot *b);
 void early_forget(struct bot *b);
 
+/* ---- waiting.c: what waits for one person ---- */
+void waiting_for(void *owner, const struct person *who, const char *channel, waiting_told *told, void *to);
+void waiting_changed(struct bot *b); /* pages of people are no longer right */
+void waiting_forget(struct bot *b);
+
 /* ---- call.c: asks under way ---- */
+/* Both lists as one, copied; NULL ones are empty. */
+const char *const *bot_join(struct arena *a, const char *const *x, const char *const *y);
 void bot_calls_cancel(struct bot *b);
 void calls_forget(struct bot *b); /* that can never be answered, because the engine is gone */

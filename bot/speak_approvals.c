@@ -114,9 +114,11 @@ void speak_record(void *owner, struct store_tx *tx, enum approval_news news, con
 
 void speak_news(void *owner, enum approval_news news, const struct approval *a)
 {
-	(void)news;
 	(void)a;
 	struct bot *b = owner;
-	if (!b->stopping)
-		outbox_kick(b->o.outbox);
+	if (b->stopping)
+		return;
+	outbox_kick(b->o.outbox);
+	if (news != APPROVAL_REMINDED)
+		waiting_changed(b);
 }

@@ -34,10 +34,16 @@ struct responder {
 	 * must do. */
 	void (*offer)(struct responder *r, const char *text, const struct card_button *buttons, size_t count);
 };
+/* Questions that wait for one person's word, as cards; they live until it returns. NULL: nobody can say now.
+ * Once, at once or later. */
+typedef void waiting_told(void *owner, const struct card *const *cards, size_t count);
 struct bot_ears {
 	/* The bot copies what it needs, and owns in->responder from now on (answers it exactly once). */
 	void (*interaction)(void *owner, const struct interaction *in);
 	void *owner;
+	/* What waits for somebody, for a page of their own, whose buttons will come back as from that channel. May be
+	 * NULL. */
+	void (*waiting)(void *owner, const struct person *who, const char *channel, waiting_told *told, void *to);
 };
 
 /* ---- what the bot asks of a channel -------------------------------------------------------------------------------
@@ -63,6 +69,8 @@ struct channel_ops {
 	const struct http_route *(*routes)(struct channel *c);
 	/* Hears the engine itself, for what is no card: called once, before the engine starts. NULL: cards are all. */
 	void (*listen)(struct channel *c, struct engine *g);
+	/* What waits for people has changed: pages of their own are to be drawn anew. NULL: the platform has none. */
+	void (*changed)(struct channel *c);
 	void (*destroy)(struct channel *c);
 	bool buttons_are_links;
 	int64_t spacing_ms; /* between two items of one conversation */

@@ -206,6 +206,12 @@ class BoltTest(unittest.TestCase):
         self.assertEqual(self.app.wait_event("mention")["body"]["event"]["user"], "U77")
         self.slack.wait_message("C09", "hello <@U77>")
 
+    def test_home_is_published_by_bolt(self):
+        self.assertEqual(self.slack.open_home("U77").status, 200)
+        self.slack.wait_home("U77", "home of <@U77>")
+        self.assertEqual(self.app.wait_event("home")["view"]["type"], "home")
+        self.slack.assert_clean()
+
     def test_handler_that_never_acknowledges_times_out(self):
         message = self.post_card(button("gate.silent", "Hm"))
         self.slack.ack_seconds = 0.3

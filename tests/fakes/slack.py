@@ -211,9 +211,12 @@ class FakeSlack(SlackSender, SocketMode, HttpFake):
         return [m for m in (list(place.ephemerals) if place else ())
                 if not m.deleted and (user is None or m.to_user == user)]
 
+    def home(self, user):
+        return self.workspace.homes.get(user)
+
     def views(self, user=None, only_open=True):
         return [v for v in list(self.workspace.views.values())
-                if (v.open or not only_open) and (user is None or v.user == user)]
+                if v.body["type"] == "modal" and (v.open or not only_open) and (user is None or v.user == user)]
 
     def button(self, channel, ts, wanted):
         """The element with this action_id or label, as stored; None when the message does not show it."""
@@ -236,6 +239,11 @@ class FakeSlack(SlackSender, SocketMode, HttpFake):
 
     def wait_view(self, user, timeout=10.0):
         return self.wait_for(lambda: next(iter(self.views(user)), None), timeout, f"open view of {user}")
+
+    def wait_home(self, user, predicate=lambda v: True, timeout=10.0):
+        fits = predicate if callable(predicate) else lambda v: predicate in v.plain
+        return self.wait_for(lambda: (lambda v: v and fits(v) and v)(self.home(user)), timeout,
+                             lambda: f"Home of {user}, have {(lambda v: v and v.plain)(self.home(user))!r}")
 
     def wait_call(self, method, predicate=lambda c: True, timeout=10.0, count=1):
         def enough():

@@ -94,7 +94,8 @@ def user_json(api, user):
     return {"id": user.id, "team_id": user.team_id, "name": user.name, "real_name": user.real_name or user.name,
             "deleted": user.deleted, "is_bot": user.is_bot, "is_restricted": user.is_restricted,
             "is_ultra_restricted": user.is_ultra_restricted, "is_stranger": user.is_stranger,
-            "tz_offset": user.tz_offset, "profile": profile}
+            "tz_offset": user.tz_offset, "profile": profile,
+            **({"enterprise_user": {"id": user.id, "enterprise_id": user.enterprise_id}} if user.enterprise_id else {})}
 
 
 def users_info(api, args):
@@ -478,7 +479,9 @@ def auth_test(api, _args):
     workspace = api.workspace
     return {"url": f"https://{workspace.domain}.slack.com/", "team": workspace.domain.title(),
             "user": workspace.users[workspace.bot_user].name, "team_id": workspace.team_id,
-            "user_id": workspace.bot_user, "bot_id": workspace.bot_id, "is_enterprise_install": False}
+            "user_id": workspace.bot_user, "bot_id": workspace.bot_id,
+            "is_enterprise_install": workspace.org_wide,
+            **({"enterprise_id": workspace.enterprise_id} if workspace.enterprise_id else {})}
 
 
 def api_test(_api, args):
@@ -518,6 +521,7 @@ METHODS = {
     "usergroups.list": Method(usergroups_list, 2, ("usergroups:read",), **READ),
     "views.open": Method(slack_views.open_view, 4),
     "views.push": Method(slack_views.push_view, 4),
+    "views.publish": Method(slack_views.publish_view, 4),
     "views.update": Method(slack_views.update_view, 4),
     "files.getUploadURLExternal": Method(get_upload_url, 4, ("files:write",), **READ),
     "files.completeUploadExternal": Method(complete_upload, 4, ("files:write",)),

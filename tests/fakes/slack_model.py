@@ -25,6 +25,7 @@ class User:
     is_ultra_restricted: bool = False
     is_stranger: bool = False
     tz_offset: int = 0
+    enterprise_id: str = ""
 
 
 @dataclass
@@ -126,6 +127,15 @@ class View:
     updates: list = field(default_factory=list)
 
 
+    @property
+    def plain(self):
+        return "\n".join(words(self.body["blocks"]))
+
+    @property
+    def buttons(self):
+        return [element for _, element in interactive(self.body["blocks"]) if element["type"] == "button"]
+
+
 @dataclass
 class Trigger:
     user: str
@@ -174,6 +184,9 @@ class Workspace:
         self.channels = {}
         self.groups = {}
         self.views = {}
+        self.homes = {}
+        self.enterprise_id = ""  # Enterprise Grid
+        self.org_wide = False    # the app is installed for all of its workspaces
         self.triggers = {}
         self.response_urls = {}
         self.files = {}
@@ -210,6 +223,7 @@ class Workspace:
 
     def add_user(self, user_id, name=None, **traits):
         traits.setdefault("team_id", self.team_id)
+        traits.setdefault("enterprise_id", self.enterprise_id)
         self.users[user_id] = User(user_id, name or user_id.lower(), **traits)
         return self.users[user_id]
 

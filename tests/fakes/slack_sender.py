@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from tests.fakes import slack_views
 from tests.fakes.delivery import send
+from tests.fakes.slack_blocks import interactive
 
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
@@ -119,8 +120,9 @@ class SlackSender:
     def outer(self, kind, user_id, trigger_view=""):
         workspace = self.workspace
         return {"type": kind, "user": self.user_json(user_id), "api_app_id": workspace.app_id, "token": "legacy",
-                "team": {"id": workspace.team_id, "domain": workspace.domain}, "enterprise": None,
-                "is_enterprise_install": False, "trigger_id": workspace.new_trigger(user_id, trigger_view)}
+                "team": None if workspace.org_wide else {"id": workspace.team_id, "domain": workspace.domain},
+                "enterprise": {"id": workspace.enterprise_id, "name": "Acme"} if workspace.enterprise_id else None,
+                "is_enterprise_install": workspace.org_wide, "trigger_id": workspace.new_trigger(user_id, trigger_view)}
 
     def action_ts(self):
         return "%010d.%06d" % divmod(int(time.time() * 1_000_000) + self.workspace.next_number(), 1_000_000)
@@ -191,8 +193,10 @@ class SlackSender:
         form = {"token": "legacy", "team_id": workspace.team_id, "team_domain": workspace.domain,
                 "channel_id": channel, "channel_name": place.name, "user_id": user,
                 "user_name": workspace.users[user].name, "command": command, "text": text if raw else self.typed(text),
-                "api_app_id": workspace.app_id, "is_enterprise_install": "false",
+                "api_app_id": workspace.app_id, "is_enterprise_install": str(workspace.org_wide).lower(),
                 "response_url": self.base_url + path, "trigger_id": workspace.new_trigger(user)}
+        if workspace.enterprise_id:
+            form.update(enterprise_id=workspace.enterprise_id, enterprise_name="Acme")
         if change:
             change(form)
         if self.by_socket:
@@ -247,6 +251,28 @@ class SlackSender:
         """A person writes; nothing is sent to the bot."""
         place = self.workspace.channels[channel]
         return self.workspace.post(place, user, text, [], by_bot=False, thread_ts=thread_ts)
+
+    # -- App Home -------------------------------------------------------------------------------
+
+    def open_home(self, user, tab="home", **more):
+        """The person looks at the app's own page."""
+        channel = self.workspace.open_dm(user).id
+        inner = {"type": "app_home_opened", "user": user, "channel": channel, "tab": tab, "event_ts": self.action_ts()}
+        return self.event(inner, **more)
+
+    def click_home(self, user, action, nth=0):
+        """Press a control of that page: there is no channel and no response_url."""
+        view = self.workspace.homes.get(user)
+        found = [(block_id, element) for block_id, element in interactive(view.body["blocks"] if view else [])
+                 if button_matches(element, action)]
+        if len(found) <= nth:
+            raise CannotDo(f"no {action!r} on the Home of {user}")
+        block_id, element = found[nth]
+        payload = self.outer("block_actions", user, view.id)
+        payload.update(container={"type": "view", "view_id": view.id}, state={"values": {}},
+                       view=slack_views.view_json(self.workspace, view),
+                       actions=[self.action_json(block_id, element, None)])
+        return self.post_interactive(payload)
 
     # -- modals ---------------------------------------------------------------------------------
 
@@ -308,7 +334,8 @@ class SlackSender:
     def event(self, inner, event_id=None, retry_num=0, retry_reason="http_timeout", retry=False, tamper=GENUINE):
         """One event_callback; with retry=True repeated by Slack's rules (times scaled by retry_factor)."""
         workspace = self.workspace
-        outer = {"token": "legacy", "team_id": workspace.team_id, "api_app_id": workspace.app_id, "event": inner,
+        grid = {"enterprise_id": workspace.enterprise_id} if workspace.enterprise_id else {}
+        outer = {"token": "legacy", "team_id": workspace.team_id, **grid, "api_app_id": workspace.app_id, "event": inner,
                  "type": "event_callback", "event_id": event_id or workspace.new_id("Ev"),
                  "event_time": int(time.time()), "is_ext_shared_channel": False,
                  "authorizations": [{"enterprise_id": None, "team_id": workspace.team_id,

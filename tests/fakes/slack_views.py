@@ -12,17 +12,20 @@ VIEW_BYTES = 250_000
 STACK_DEPTH = 3
 
 
-def check_view(workspace, view):
+def check_view(workspace, view, kind="modal"):
     if not isinstance(view, dict):
         refuse_arguments("must be an object", "/view")
     if len(json.dumps(view)) > VIEW_BYTES:
         raise ApiError("view_too_large")
     problems = Problems()
-    if view.get("type") != "modal":
+    if view.get("type") != kind:
         problems.add(f"unsupported type: {view.get('type')}", "/view/type")
-    problems.text(view, "title", 24, "/view")
-    problems.text(view, "submit", 24, "/view", required=False)
-    problems.text(view, "close", 24, "/view", required=False)
+    if kind == "modal":
+        problems.text(view, "title", 24, "/view")
+        problems.text(view, "submit", 24, "/view", required=False)
+        problems.text(view, "close", 24, "/view", required=False)
+    elif {"title", "submit", "close"} & set(view):
+        problems.add("a home has no title and no buttons of its own", "/view")
     problems.string(view, "callback_id", 255, "/view", least=0, required=False)
     problems.string(view, "external_id", 255, "/view", least=0, required=False)
     problems.string(view, "private_metadata", 3000, "/view", least=0, required=False)
@@ -119,6 +122,22 @@ def update_view(api, args):
     if args.get("hash") and args["hash"] != view.hash:
         raise ApiError("hash_conflict")
     return {"view": view_json(api.workspace, replace_view(api.workspace, view, args["view"]))}
+
+
+def publish_view(api, args):
+    """A person's Home: one view each, replaced whole."""
+    user = need(args, "user_id")
+    check_view(api.workspace, args.get("view"), "home")
+    if user not in api.workspace.users:
+        raise ApiError("invalid_arguments")
+    view = api.workspace.homes.get(user)
+    if view is not None and args.get("hash") and args["hash"] != view.hash:
+        raise ApiError("hash_conflict")
+    if view is None:
+        view = api.workspace.homes[user] = new_view(api.workspace, user, args["view"])
+    else:
+        replace_view(api.workspace, view, args["view"])
+    return {"view": view_json(api.workspace, view)}
 
 
 def close_all(workspace, view):

@@ -120,7 +120,9 @@ static void slack_destroy(struct channel *c)
 	slack_sockets_destroy(s);
 	slack_calls_drop(s);
 	slack_responders_detach(s);
+	slack_homes_destroy(s);
 	slack_groups_destroy(s);
+	slack_people_destroy(s);
 	seen_destroy(s->seen);
 	crypto_free_secret(s->authorization);
 	crypto_free_secret(s->app_authorization);
@@ -145,6 +147,7 @@ const struct channel_ops slack_ops = {
 	.deliver = slack_deliver,
 	.groups = slack_groups_of,
 	.routes = routes,
+	.changed = slack_homes_changed,
 	.destroy = slack_destroy,
 	.spacing_ms = SPACING_MS,
 	.per_minute = PER_MINUTE,
@@ -205,6 +208,7 @@ static bool copy_options(struct slack *s, const struct slack_options *o)
 	s->hosts[0] = copy(o->response_hosts[0] ? o->response_hosts[0] : "hooks.slack.com");
 	for (size_t i = 1; i < SLACK_HOSTS_MAX && o->response_hosts[0] && o->response_hosts[i]; i++)
 		s->hosts[i] = copy(o->response_hosts[i]);
+	s->guests = o->guests;
 	s->identities = o->identities;
 	s->identities_owner = o->identities_owner;
 	return s->authorization && (s->app_authorization || !by_socket) && s->enterprise && s->secrets[0] &&

@@ -14,6 +14,7 @@ struct slack_options {
 	const char *team; /* allowed workspace; "" the bot's own, learnt by auth.test */
 	const char *app;  /* own app id, "A012"; "" or NULL: learnt from Slack's answers, the signature stands for it
 			     until then */
+	bool guests;      /* guests and people of other workspaces may act too */
 	/* User groups that policies mention ("S012"), NULL-terminated, see slack_usergroups; NULL none. */
 	const char *const *usergroups;
 	/* Whom "user:lin" or "group:sre" means, as "slack:U012"s, for mentions; may be NULL. */

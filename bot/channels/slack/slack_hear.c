@@ -8,7 +8,7 @@
 #include "bot/cards/clean.h"
 #include "bot/channels/slack/slack_private.h"
 
-enum { EVENT_KEEP_MS = 3600 * 1000, REASON_CHARS_MIN = 3 };
+enum { EVENT_KEEP_MS = 3600 * 1000, REASON_CHARS_MIN = 3, HEARING_BYTES = 4 * 1024 * 1024 };
 
 /* ---- whose it is ---- */
 
@@ -102,17 +102,81 @@ static void tell(struct slack *s, const struct slack_inbound *in, const char *id
 	s->ctx.ears.interaction(s->ctx.ears.owner, &out);
 }
 
-void slack_hear(struct slack *s, const struct slack_inbound *in, const char *id, struct arena *a)
+/* ---- may they act at all ---- */
+
+/* Something that was acknowledged, until it is known who did it. */
+struct hearing {
+	struct slack *slack;
+	struct arena *arena; /* owned; holds the texts */
+	struct slack_inbound in;
+	const char *id;
+};
+
+static void hearing_drop(void *owner)
+{
+	struct hearing *h = owner;
+	arena_destroy(h->arena);
+	free(h);
+}
+
+static void refuse(struct slack *s, const struct slack_inbound *in, const char *refusal, struct arena *a)
+{
+	struct responder *responder = slack_responder_create(s, in);
+	log_warn("slack_person_refused", "user=%s why=%s", in->user, refusal);
+	if (responder)
+		responder->say(responder, card_words(s->ctx.lang, refusal, a, NULL), false);
+}
+
+static void person_known(void *owner, const char *refusal, const char *name)
+{
+	struct hearing *h = owner;
+	struct slack *s = h->slack;
+	if (*name && text_empty(h->in.user_name))
+		h->in.user_name = name;
+	if (h->in.kind == SLACK_HOME)
+		slack_home_opened(s, h->in.user, refusal);
+	else if (*refusal)
+		refuse(s, &h->in, refusal, h->arena);
+	else
+		tell(s, &h->in, h->id, h->arena);
+	hearing_drop(h);
+}
+
+static bool copy_texts(struct hearing *h)
+{
+	struct slack_inbound *in = &h->in;
+	const char **const texts[] = { &in->app,       &in->team,       &in->enterprise,   &in->user,
+				       &in->user_name, &in->user_team,  &in->channel,      &in->message_ts,
+				       &in->thread_ts, &in->id,         &in->other_id,     &in->value,
+				       &in->text,      &in->trigger_id, &in->response_url, &in->challenge,
+				       &h->id };
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+		*texts[i] = arena_strdup(h->arena, *texts[i]);
+		if (!*texts[i])
+			return false;
+	}
+	return true;
+}
+
+void slack_hear(struct slack *s, const struct slack_inbound *in, const char *id)
 {
 	if (in->kind == SLACK_GONE)
 		log_error("slack_app_removed", "team=%s what=the app was uninstalled or its tokens were revoked",
 			  s->team);
-	if (heard_before(s, in))
+	if (heard_before(s, in) || in->kind == SLACK_GONE || in->kind == SLACK_IGNORED || in->kind == SLACK_CHALLENGE)
 		return;
-	if (!text_empty(in->other_id))
-		id = in->other_id;
-	else if (!text_empty(in->id))
-		id = in->id;
-	if (in->kind == SLACK_COMMAND || in->kind == SLACK_PRESS || in->kind == SLACK_FORM)
-		tell(s, in, id, a);
+	struct hearing *h = calloc(1, sizeof *h);
+	if (h)
+		*h = (struct hearing){ .slack = s, .arena = arena_create(HEARING_BYTES), .in = *in, .id = id };
+	if (h && !text_empty(in->other_id))
+		h->id = in->other_id;
+	else if (h && !text_empty(in->id))
+		h->id = in->id;
+	if (!h || !h->arena || !h->id || !copy_texts(h)) {
+		log_error("interaction_lost", "platform=slack why=no memory");
+		if (h)
+			hearing_drop(h);
+		return;
+	}
+	slack_person_ask(s, in->user, person_known, hearing_drop, h);
 }

@@ -59,6 +59,8 @@ static void read_actor(const cJSON *j, struct arena *a, struct slack_inbound *in
 static void read_press(const cJSON *j, struct arena *a, struct slack_inbound *in)
 {
 	in->channel = take(j, *json_text(j, "channel.id", "") ? "channel.id" : "container.channel_id", a);
+	if (!*in->channel && text_eq(json_text(j, "container.type", ""), "view"))
+		in->channel = in->user; /* on a page of their own */
 	in->message_ts = take(j, "container.message_ts", a);
 	in->thread_ts = take(j, "container.thread_ts", a);
 	in->response_url = take(j, "response_url", a);

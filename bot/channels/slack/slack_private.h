@@ -15,6 +15,8 @@ struct slack_responder;
 struct slack_group;
 struct slack_question;
 struct slack_sockets;
+struct slack_person;
+struct slack_home;
 
 /* May our app read messages back? Learnt by trying. */
 enum slack_history { HISTORY_UNKNOWN, HISTORY_YES, HISTORY_NO };
@@ -35,6 +37,11 @@ struct slack {
 	struct slack_call *calls; /* under way */
 	struct slack_responder *responders;
 	struct slack_group *groups;
+	struct slack_person *people;
+	struct slack_home *homes;
+	struct slack_home *home_busy; /* being drawn */
+	struct timer home_timer;
+	bool guests; /* may act as well: nobody is looked up */
 	struct slack_question *questions;
 	struct deferred answer_questions;
 	struct slack_sockets *sockets; /* owned; NULL: not begun, or over HTTP */
@@ -82,7 +89,20 @@ int slack_foreign(const struct slack *s, const struct slack_inbound *in, const c
 char *slack_form_answer(const struct slack *s, const struct slack_inbound *in, struct arena *a);
 /* Once it is acknowledged: tells whom it concerns, unless it was heard before. id: of the request, for what has none of
  * its own. */
-void slack_hear(struct slack *s, const struct slack_inbound *in, const char *id, struct arena *a);
+void slack_hear(struct slack *s, const struct slack_inbound *in, const char *id);
+
+/* ---- slack_people.c: who may act at all ---- */
+/* refusal: key of the text that says why not; "" welcome. name: their handle; "" not known. Live until it returns. */
+typedef void slack_person_known(void *owner, const char *refusal, const char *name);
+/* done runs once, at once when it is known; drop instead when the channel goes before. */
+void slack_person_ask(struct slack *s, const char *id, slack_person_known *done, void (*drop)(void *owner),
+		      void *owner);
+void slack_people_destroy(struct slack *s);
+
+/* ---- slack_home.c: App Home ---- */
+void slack_home_opened(struct slack *s, const char *user, const char *refusal);
+void slack_homes_changed(struct channel *c);
+void slack_homes_destroy(struct slack *s);
 
 /* ---- slack_socket.c: Socket Mode ---- */
 /* Begins to open connections; again: nothing happens. */

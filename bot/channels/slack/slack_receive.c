@@ -135,7 +135,7 @@ static void genuine(struct slack *s, struct http_exchange *x, const struct slack
 	}
 	const char *id = signature_id(x, a);
 	http_respond(x, 200, NULL, NULL, 0, NULL);
-	slack_hear(s, in, id, a);
+	slack_hear(s, in, id);
 }
 
 void slack_receive(void *owner, struct http_exchange *x)

@@ -1,6 +1,7 @@
 #include "bot/channels/slack/slack_render.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -19,6 +20,8 @@ enum {
 	VALUE_BYTES_MAX = 2000,
 	URL_BYTES_MAX = 3000,
 	MENTIONS_MAX = 20,
+	HOME_CARDS_MAX = 15, /* of 100 blocks each takes five */
+	HOME_LINE_CHARS = 150,
 };
 /* How much of a line stays when a card does not fit: tried in this order. */
 static const size_t line_chars[] = { 600, 300, 150, 80, 40 };
@@ -28,6 +31,7 @@ struct shape {
 	struct strbuf section; /* mrkdwn being gathered */
 	size_t line_max;
 	bool any;
+	size_t nth; /* of several cards in one place, from 1: ids of blocks must differ */
 };
 
 static void block_open(struct shape *s, const char *type)
@@ -174,7 +178,10 @@ static void put_buttons(struct shape *s, const struct card *c)
 			continue;
 		if (!n) {
 			block_open(s, "actions");
-			strbuf_add(&s->blocks, "\"block_id\":\"rollcall\",\"elements\":[");
+			strbuf_add(&s->blocks, "\"block_id\":\"rollcall");
+			if (s->nth)
+				strbuf_addf(&s->blocks, ".%zu", s->nth);
+			strbuf_add(&s->blocks, "\",\"elements\":[");
 		}
 		strbuf_add(&s->blocks, n++ ? "," : "");
 		put_button(&s->blocks, c, &c->buttons[i], 0);
@@ -329,6 +336,65 @@ enum result slack_render_ask(const struct card *card, const char *const *who_may
 	enum result r = render(card, mentions, ret, e);
 	arena_destroy(a);
 	strbuf_finish(&who);
+	return r;
+}
+
+/* ---- somebody's Home ---- */
+
+static void home_note(struct shape *s, const char *text)
+{
+	put_line(s, "", text);
+	section_flush(s);
+}
+
+static void home_cards(struct shape *s, const struct card *const *cards, size_t count, enum card_lang lang,
+		       struct arena *a)
+{
+	char number[24];
+	size_t shown = count < HOME_CARDS_MAX ? count : HOME_CARDS_MAX;
+	for (s->nth = 1; s->nth <= shown; s->nth++) {
+		const struct card *c = cards[s->nth - 1];
+		put_header(s, c);
+		put_line(s, "", c->subtitle);
+		for (size_t i = 0; i < c->line_count; i++)
+			put_line(s, c->lines[i].label, c->lines[i].text);
+		section_flush(s);
+		put_buttons(s, c);
+		block_open(s, "divider");
+		strbuf_add(&s->blocks, "\"block_id\":\"line.");
+		strbuf_addf(&s->blocks, "%zu\"", s->nth);
+		block_close(s);
+	}
+	(void)snprintf(number, sizeof number, "%zu", count - shown);
+	if (count > shown)
+		home_note(s, card_words(lang, "home.more", a, "count", number, NULL));
+}
+
+enum result slack_render_home(const char *user, const struct card *const *cards, size_t count, const char *note,
+			      enum card_lang lang, char **ret, struct error *e)
+{
+	struct arena *a = arena_create(64 * 1024);
+	struct shape s = { .line_max = HOME_LINE_CHARS };
+	struct strbuf body;
+	strbuf_init(&s.blocks, BODY_BYTES_MAX);
+	strbuf_init(&s.section, BODY_BYTES_MAX);
+	strbuf_init(&body, BODY_BYTES_MAX + 1024);
+	if (a && *note)
+		home_note(&s, note);
+	else if (a && !count)
+		home_note(&s, card_words(lang, "home.nothing", a, NULL));
+	else if (a)
+		home_cards(&s, cards, count, lang, a);
+	strbuf_add(&body, "{\"user_id\":");
+	strbuf_add_json(&body, user);
+	strbuf_addf(&body, ",\"view\":{\"type\":\"home\",\"callback_id\":\"rollcall.home\",\"blocks\":[%s]}}",
+		    s.blocks.s);
+	body.overflow |= s.blocks.overflow || s.section.overflow || !a;
+	enum result r = finish(&body, ret, e);
+	strbuf_finish(&body);
+	strbuf_finish(&s.blocks);
+	strbuf_finish(&s.section);
+	arena_destroy(a);
 	return r;
 }
 

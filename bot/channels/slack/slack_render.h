@@ -17,6 +17,10 @@ MUST_CHECK enum result slack_render_text(const char *text, char **ret, struct er
 MUST_CHECK enum result slack_render_offer(const char *text, const struct card_button *buttons, size_t count, char **ret,
 					  struct error *e);
 
+/* The arguments of views.publish for somebody's Home: questions that wait for them. note: instead of them, or "". */
+MUST_CHECK enum result slack_render_home(const char *user, const struct card *const *cards, size_t count,
+					 const char *note, enum card_lang lang, char **ret, struct error *e);
+
 /* Foreign text for mrkdwn: no mention, link or code can begin in it. At most max_chars code points of s. */
 void slack_escape(struct strbuf *b, const char *s, size_t max_chars);
 /* The other way: what a person typed, as plain text; "<@U1|mira>" becomes "@mira". NULL: no memory. */

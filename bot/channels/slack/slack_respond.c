@@ -138,8 +138,8 @@ static void said(void *owner, const struct slack_answer *ans);
 
 static void say_on(struct saying *w)
 {
-	/* in a direct message there is nobody to hide an answer from */
-	bool ephemeral = !w->in_channel && *w->place.channel != 'D';
+	/* in a direct message (to a person, when they pressed on their Home) there is nobody to hide an answer from */
+	bool ephemeral = !w->in_channel && !strchr("DUW", *w->place.channel);
 	char *body = w->by_url ? body_by_url(w) : body_by_method(w, ephemeral);
 	struct slack_request q = { .as = w->by_url ? SLACK_BARE : SLACK_JSON,
 				   .method = w->by_url   ? w->place.response_url

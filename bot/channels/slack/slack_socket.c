@@ -109,7 +109,7 @@ static void envelope(struct slack_socket *k, const struct slack_frame *f, struct
 	if (foreign)
 		log_warn("slack_frame_refused", "status=%d why=%s", foreign, why);
 	else if (!answer)
-		slack_hear(s, &f->in, f->envelope_id, a);
+		slack_hear(s, &f->in, f->envelope_id);
 }
 
 static void never_greeted(void *owner)

@@ -92,6 +92,7 @@ static int setup(void **state)
 				   .api_url = api,
 				   .path = "/slack/events",
 				   .team = "",
+				   .guests = true,
 				   .usergroups = groups };
 	struct channel_context ctx = {
 		.loop = f->web.loop, .http = f->web.client, .ears = { hear, f }, .lang = LANG_EN
