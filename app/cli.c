@@ -48,6 +48,8 @@ static const struct option {
 	{ "ca", 0, true, false, "FILE", AT(ca), "ROLLCALL_CA", "authorities that the service's certificate is of" },
 	{ "config", 'c', true, false, "FILE", AT(config), "ROLLCALL_CONFIG", "the configuration" },
 	{ "data-dir", 0, true, false, "DIR", AT(data_dir), NULL, "where the service keeps its data" },
+	{ "auto", 0, false, false, NULL, AT(by_itself), NULL, "play the whole story, and end" },
+	{ "keep", 0, false, false, NULL, AT(keep), NULL, "with --auto: go on running after the story" },
 	{ "help", 'h', true, false, NULL, AT(help), NULL, "this" },
 #undef AT
 };
