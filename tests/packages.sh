@@ -18,9 +18,19 @@ fi
 if [ "${1:-test}" != build ] && ! python3 -m pip --version >/dev/null 2>&1; then
 	missing="$missing python3-pip"
 fi
-[ -n "$missing" ] || exit 0
-echo "packages: installing$missing" >&2
+# Where a browser is no package (Ubuntu has it as a snap alone), the suite of that name says so.
+browser=
+if [ "${1:-test}" != build ]; then
+	for b in chromium chromium-browser google-chrome chromium-is-missing; do
+		! command -v "$b" >/dev/null || break
+	done
+	[ "$b" != chromium-is-missing ] || browser='chromium fonts-dejavu-core'
+fi
+[ -n "$missing$browser" ] || exit 0
+echo "packages: installing$missing $browser" >&2
 root=
 [ "$(id -u)" = 0 ] || root='sudo -n'
 $root apt-get update -q >&2
-DEBIAN_FRONTEND=noninteractive $root apt-get install -y -q --no-install-recommends $missing >&2
+export DEBIAN_FRONTEND=noninteractive
+[ -z "$missing" ] || $root apt-get install -y -q --no-install-recommends $missing >&2
+[ -z "$browser" ] || $root apt-get install -y -q --no-install-recommends $browser >&2 || echo 'packages: no browser' >&2

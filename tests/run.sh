@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Every test: ./tests/run.sh, or some: ./tests/run.sh SUITE...   Ends with "N passed, N failed, N skipped".
-# Suites: check unit valgrind sim chat cluster local fuzz. Logs and builds go to build/.
+# Suites: check unit valgrind sim chat cluster local browser fuzz. Logs and builds go to build/.
 set -u
 cd "$(dirname "$0")/.."
-all='check unit valgrind sim chat cluster local fuzz'
+all='check unit valgrind sim chat cluster local browser fuzz'
 suites=${*:-$all}
 export ROLLCALL_BUILD=$PWD/build/asan
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=0} UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
@@ -64,6 +64,7 @@ for s in $suites; do
 		plane
 		suite "$s" python3 tests/lib/runner.py "tests/$s"
 		;;
+	browser) suite browser python3 tests/lib/runner.py tests/browser ;;
 	fuzz) suite fuzz bash tests/fuzz/run.sh ;;
 	*) echo "tests/run.sh: there is no suite $s; there are: $all"; failed=$((failed + 1)) ;;
 	esac

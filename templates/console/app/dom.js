@@ -63,9 +63,26 @@ export function image(images, max = 60) {
   return el("bdi", { class: "image", title: short(images, 500) }, imageName(images, max) || "–");
 }
 
-/** Shows new children only when what they are made of has changed. */
+const LISTS = ["UL", "OL", "DL"];
+
+function sameList(old, fresh) {
+  return LISTS.includes(old.nodeName) && old.nodeName === fresh.nodeName && old.className === fresh.className;
+}
+
+/**
+ * Shows these children. What looks as before stays the node that it was, so that a press that has begun, the focus and a
+ * selection outlive news; its handlers stay too, and must not keep values of their own.
+ */
 export function replace(node, ...children) {
-  node.replaceChildren(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  const wanted = children.flat(2).filter((child) => child !== null && child !== undefined && child !== false)
+    .map((child) => (child instanceof Node ? child : document.createTextNode(child)));
+  wanted.forEach((fresh, i) => {
+    const old = node.childNodes[i];
+    if (!old) node.append(fresh);
+    else if (sameList(old, fresh)) replace(old, [...fresh.childNodes]);
+    else if (!old.isEqualNode(fresh)) old.replaceWith(fresh);
+  });
+  while (node.childNodes.length > wanted.length) node.lastChild.remove();
 }
 
 export function text(node, value) {

@@ -1,7 +1,7 @@
 // The frame: who is here, which page, how fresh it is.
 import { AuditPage } from "./audit.js";
 import { show, toast } from "./dialog.js";
-import { el, foreign, replace, short, text } from "./dom.js";
+import { el, foreign, short, text } from "./dom.js";
 import { Home } from "./home.js";
 import { RolloutPage } from "./rollout.js";
 import { ask, connect, disconnect, loadSession } from "./service.js";
@@ -65,7 +65,7 @@ function signedOut() {
   frame = null;
   state.session = { ...state.session, person: undefined };
   state.loaded = false;
-  replace(document.body, signInPage());
+  document.body.replaceChildren(signInPage());
 }
 
 // ---- the frame ----
@@ -160,7 +160,7 @@ function route(moved) {
   } catch { // an address that cannot be decoded
     page = new Home();
   }
-  replace(frame.main, page.node);
+  frame.main.replaceChildren(page.node);
   page.timeline?.draw();
   frame.home.ariaCurrent = page instanceof Home ? "page" : null;
   frame.audit.ariaCurrent = page instanceof AuditPage ? "page" : null;
@@ -180,11 +180,11 @@ function titleOf() {
 function rebuild() {
   document.documentElement.lang = locale();
   if (!state.session?.person) {
-    replace(document.body, signInPage());
+    document.body.replaceChildren(signInPage());
     return;
   }
   frame = new Frame();
-  replace(document.body, ...frame.nodes);
+  document.body.replaceChildren(...frame.nodes);
   route(false);
 }
 
@@ -228,6 +228,6 @@ setInterval(() => {
 window.addEventListener("hashchange", () => route(true));
 applyTheme(theme());
 begin().catch((problem) => {
-  replace(document.body, el("main", { class: "signin" }, el("p", { class: "panel" }, problem.message)));
+  document.body.replaceChildren(el("main", { class: "signin" }, el("p", { class: "panel" }, problem.message)));
   setTimeout(() => location.reload(), TIMES_MS);
 });

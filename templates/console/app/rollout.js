@@ -43,9 +43,10 @@ export class RolloutPage {
     this.audit = [];
     this.detail = {};
     this.timeline = new Timeline();
-    this.parts = Object.fromEntries(["head", "ask", "sides", "steps", "checks", "decisions", "changes", "podlist",
+    this.parts = Object.fromEntries(["head", "asking", "sides", "steps", "checks", "decisions", "changes", "podlist",
       "events", "runs"].map((part) => [part, el("div", { class: part })]));
     this.title = el("h1", { tabindex: "-1" });
+    this.badge = el("span", { class: "badge" });
     this.node = el("div", { class: "page" });
     this.build();
     this.stop = listen((kind, value) => this.hear(kind, value));
@@ -58,7 +59,7 @@ export class RolloutPage {
     const p = this.parts;
     replace(this.node,
       el("p", { class: "crumb" }, el("a", { href: "#/" }, `← ${t("page.back")}`)),
-      p.head, p.ask,
+      el("div", { class: "title" }, this.title, this.badge), p.head, p.asking,
       p.sides,
       section("page.steps", p.steps, p.checks),
       section("page.timeline", this.timeline.node),
@@ -140,8 +141,9 @@ export class RolloutPage {
     if (!r) {
       if (!state.loaded) return;
       text(this.title, this.name);
-      replace(this.parts.head, this.title, el("p", {}, t("page.gone")));
-      for (const part of ["ask", "sides", "steps", "checks"]) replace(this.parts[part]);
+      this.badge.hidden = true;
+      replace(this.parts.head, el("p", {}, t("page.gone")));
+      for (const part of ["asking", "sides", "steps", "checks"]) replace(this.parts[part]);
       return;
     }
     this.uid = r.uid;
@@ -158,13 +160,12 @@ export class RolloutPage {
       type: "button",
       class: verb === "rollback" ? "danger" : verb === "promote" ? "primary" : "",
       disabled: !may(r.policy, RIGHTS[verb] ?? verb) || Boolean(state.staleSince),
-      onclick: () => this.use(r, verb),
+      onclick: () => this.use(verb),
     }, t(`verb.${verb}`)));
-    const focused = [...this.parts.head.querySelectorAll("button")].indexOf(document.activeElement);
-    const hadTitle = document.activeElement === this.title;
+    this.badge.hidden = false;
+    this.badge.dataset.tone = tone(r);
+    text(this.badge, stateWord(r));
     replace(this.parts.head,
-      el("div", { class: "title" }, this.title,
-        el("span", { class: "badge", "data-tone": tone(r) }, stateWord(r))),
       el("p", { class: "quiet" }, foreign(`${r.ns} · ${r.cluster}`, 160),
         r.by && [" · ", foreign(t("page.by", { who: r.by }), 100)],
         r.revision && [" · ", foreign(t("page.revision", { revision: r.revision.slice(0, 12) }))],
@@ -173,11 +174,11 @@ export class RolloutPage {
         el("a", { href: `#/${encodeURIComponent(this.ns)}/${encodeURIComponent(this.name)}` }, t("page.run.back"))),
       r.invalid && el("p", { class: "notice bad" }, foreign(r.invalid)),
       buttons.length > 0 && el("div", { class: "buttons verbs" }, buttons));
-    if (focused >= 0) this.parts.head.querySelectorAll("button")[focused]?.focus();
-    if (hadTitle) this.title.focus();
   }
 
-  async use(r, verb) {
+  async use(verb) {
+    const { r } = this;
+    if (!r) return;
     const name = short(r.name, 60);
     const values = {
       name, old: imageName(r.stable.images), new: imageName(r.canary.images), weight: r.weight ?? 0,
@@ -200,17 +201,17 @@ export class RolloutPage {
 
   drawAsk(r) {
     const a = this.past ? undefined : approvalOf(r);
-    const old = this.parts.ask.firstElementChild;
+    const old = this.parts.asking.firstElementChild;
     const look = JSON.stringify([a, r.weight]);
     if (old?.look === look) return;
     if (!a) {
-      replace(this.parts.ask);
+      replace(this.parts.asking);
       return;
     }
     const card = askCard(a, r, "h2", false);
     card.look = look;
     if (old) renew(old, card);
-    else this.parts.ask.append(card);
+    else this.parts.asking.append(card);
   }
 
   drawSides(r) {

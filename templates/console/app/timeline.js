@@ -120,7 +120,7 @@ export class Timeline {
 
   draw() {
     if (!this.moments.length || !this.figure.isConnected) {
-      replace(this.figure);
+      this.figure.replaceChildren();
       return;
     }
     const s = this.scale();
@@ -144,7 +144,7 @@ export class Timeline {
       "aria-label": t("chart.summary", { from: dateTime(s.from), to: dateTime(s.to) }),
     }, axis, parts, this.drawMarks(s, marksAt), this.cursor);
     picture.addEventListener("pointermove", (event) => this.point(event, s));
-    replace(this.figure, picture);
+    this.figure.replaceChildren(picture);
     this.placeCursor();
   }
 

@@ -1,9 +1,10 @@
 #!/bin/sh
-# Installs the official clients into a cache folder outside the tree and prints the folder for NODE_PATH.
+# Installs the packages of a folder (this one: the official clients) into a cache outside the tree and prints where, for
+# NODE_PATH.
 # The folder is named after the lock file, so a changed lock never meets old packages.
 set -eu
 
-here=$(cd "$(dirname "$0")" && pwd)
+here=$(cd "${1:-$(dirname "$0")}" && pwd)
 cache=${ROLLCALL_CACHE:-$HOME/.cache/rollcall}
 hash=$(cat "$here/package.json" "$here/package-lock.json" | sha256sum | cut -c1-16)
 target=$cache/npm-$hash
