@@ -41,6 +41,8 @@ enum exit_code cli_fail(const struct cli *c, enum exit_code code, const char *fm
 enum exit_code cli_fail_result(const struct cli *c, const struct error *e);
 enum exit_code cli_exit_of(enum result r);
 enum exit_code cli_usage(const struct cli *c, const char *fmt, ...) PRINTF(2, 3);
+/* What the program is called with: "rollcall", or "kubectl rollcall" as its plugin. */
+const char *cli_program(void);
 /* Prints the help of a verb, or of all when name is NULL. */
 enum exit_code cli_help(const char *name);
 
@@ -54,3 +56,4 @@ verb_run verb_serve, verb_node, verb_check, verb_config, verb_status, verb_list,
 	verb_who, verb_outbox, verb_audit, verb_token, verb_pin, verb_version, verb_help, verb_apply, verb_get,
 	verb_set_image, verb_delete, verb_watch, verb_wait, verb_hooks;
 verb_run verb_freeze, verb_simulate, verb_demo;
+verb_run verb_completion, verb_man;

@@ -138,8 +138,3 @@ enum exit_code verb_version(struct cli *c)
 	puts("rollcall " ROLLCALL_VERSION);
 	return EXIT_DONE;
 }
-
-enum exit_code verb_help(struct cli *c)
-{
-	return cli_help(c->word_count ? c->words[0] : NULL);
-}

@@ -50,10 +50,11 @@ const struct verb verbs[] = {
 	{ "complete", "NAME [REASON]", "Give everything back and remove the Canary", 1, 100, DECISION, verb_decide, NULL },
 	{ "who", "NAME", "Who may decide, who has", 1, 1, TARGET " output", verb_who, NULL },
 	{ "history", "[NAME]", "Who did what", 0, 1, TARGET " output limit", verb_history, NULL },
-	{ "freeze", "[NAME on|off [REASON]]", "Times in which nothing is released: show them, or switch one", 0, 100, "reason output", verb_freeze,
+	{ "freeze", "[FREEZE on|off [REASON]]", "Times in which nothing is released: show them, or switch one", 0, 100, "reason output", verb_freeze,
 	  "\"everything\" stops every release at once. A freeze that holds by the clock cannot be switched off: who has the right\n"
 	  "may approve past it with --override and a reason. A rollback is always possible." },
-	{ "outbox", "[retry ROW|all]", "Messages that wait or could not be sent", 0, 2, "output", verb_outbox, NULL },
+	{ "outbox", "[retry ROW]", "Messages that wait or could not be sent", 0, 2, "output", verb_outbox,
+	  "retry tries one that could not be sent again; retry all tries every one." },
 	{ "hooks", "log [RECEIVER]|replay ID|failed [RECEIVER]", "Events that were sent to webhooks, and once more", 1, 3, "output limit",
 	  verb_hooks, "replay sends an event with the id it had; \"failed\" stands for all that were given up." },
 	{ "audit", "verify", "Is the record whole? Names the first row that is not", 1, 1, "", verb_audit,
@@ -62,6 +63,9 @@ const struct verb verbs[] = {
 	  "create wants --scope: read looks, decide votes and uses verbs as far as policies allow, admin also makes tokens.\n"
 	  "The token is printed once. In policies it is token:NAME. Works on the data folder itself while no service runs." },
 	{ "pin", "", "Turn a PIN from standard input into a line for the configuration", 0, 0, "", verb_pin, NULL },
+	{ "completion", "bash|zsh|fish", "Completion of verbs, options and rollouts for a shell", 1, 1, "", verb_completion,
+	  "bash: source <(rollcall completion bash). zsh: source <(rollcall completion zsh). fish: rollcall completion fish | source." },
+	{ "man", "", "The manual page: rollcall man | man -l -", 0, 0, "", verb_man, NULL },
 	{ "version", "", "The version", 0, 0, "", verb_version, NULL },
 	{ "help", "[VERB]", "This, or more of one verb", 0, 1, "", verb_help, NULL },
 	{ 0 }

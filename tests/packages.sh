@@ -4,7 +4,7 @@ set -eu
 build='build-essential cmake ninja-build pkg-config libuv1-dev libcurl4-openssl-dev libssl-dev libcjson-dev libyaml-dev
 	libsqlite3-dev libcairo2-dev uthash-dev'
 test='libcmocka-dev clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev nginx-light etcd-server valgrind python3 git
-	ca-certificates curl openssl procps'
+	ca-certificates curl openssl procps zsh fish man-db'
 wanted=$build
 [ "${1:-test}" = build ] || wanted="$build $test"
 

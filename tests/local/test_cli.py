@@ -4,6 +4,8 @@ import contextlib
 import hashlib
 import json
 import os
+import re
+import shutil
 import socket
 import sqlite3
 import stat
@@ -126,7 +128,7 @@ class Cli(unittest.TestCase):
         code, out, _ = self.run_cli("check", bad, canary, broken, "nowhere.yaml")
         self.assertEqual(code, FAILED)
         self.assertIn('bad.yaml:1:10: listen.adress: unknown key; did you mean "address"?\n', out)
-        self.assertIn("bad.yaml:2:1: slack.signing_secret: is missing\n", out)
+        self.assertIn("bad.yaml:2:1: slack: needs a signing_secret", out)
         self.assertIn("bad.yaml:2:20: slack.bot_token: the environment variable NOT_SET is not set\n", out)
         self.assertRegex(out, r"canary\.yaml:\d+:\d+: spec\.analysis.*stepWieght.*")
         self.assertRegex(out, r"canary\.yaml:\d+:\d+: spec\.analysis\.threshold: ")
@@ -159,6 +161,75 @@ class Cli(unittest.TestCase):
         code, out, err = self.run_cli("config")
         self.assertEqual((code, err), (DONE, ""))
         self.assertEqual(out, (rig.REPOSITORY / "config.example.yaml").read_text())
+
+    # -- one source: help, completions, the manual -----------------------------------------------------------------
+
+    def verbs(self):
+        out = self.run_cli("help")[1]
+        return re.findall(r"^  ([a-z][a-z-]*) ?[^ ]*", out.split("\nOptions:")[0], re.MULTILINE)
+
+    def test_every_verb_has_help_that_names_its_options(self):
+        verbs = self.verbs()
+        self.assertGreater(len(verbs), 25)
+        self.assertEqual(len(verbs), len(set(verbs)))
+        for verb in verbs:
+            code, out, err = self.run_cli("help", verb)
+            self.assertEqual((code, err), (DONE, ""))
+            self.assertTrue(out.startswith(f"usage: rollcall {verb}"), out)
+            self.assertIn("--server URL", out)
+
+    def test_completions_are_scripts_that_their_shells_take(self):
+        verbs = self.verbs()
+        for shell, check in {"bash": ["-n"], "zsh": ["-n"], "fish": ["--no-execute"]}.items():
+            code, out, err = self.run_cli("completion", shell)
+            self.assertEqual((code, err), (DONE, ""))
+            for verb in verbs:
+                self.assertIn(verb, out)
+            if shutil.which(shell):
+                script = self.write(f"rollcall.{shell}", out)
+                subprocess.run([shell, *check, self.folder / script], check=True, timeout=30)
+        self.assertEqual(self.run_cli("completion", "tcsh")[0], USAGE)
+
+    def test_bash_completes(self):
+        script = self.write("rollcall.bash", self.run_cli("completion", "bash")[1])
+        for words, answer in {("wat",): "watch", ("list", "--out"): "--output=", ("list", "-o", "y"): "yaml",
+                              ("list", "--output", "=", "w"): "wide", ("token", ""): "create list revoke",
+                              ("wait", "x", "--for", "d"): "decided", ("completion", "z"): "zsh"}.items():
+            line = f"compopt() {{ :; }}; source {script}; COMP_WORDS=(rollcall {' '.join(w or chr(39) * 2 for w in words)}); " \
+                   f"COMP_CWORD={len(words)}; _rollcall; echo \"${{COMPREPLY[*]}}\""
+            out = subprocess.run(["bash", "-c", line], cwd=self.folder, capture_output=True, text=True, timeout=30)
+            self.assertEqual(out.stdout.strip(), answer, (words, out.stderr))
+
+    @unittest.skipUnless(shutil.which("fish"), "fish is not installed")
+    def test_fish_completes(self):
+        script = self.write("rollcall.fish", self.run_cli("completion", "fish")[1])
+        for words, answer in {"rollcall wat": {"watch"}, "rollcall token ": {"create", "list", "revoke"},
+                              "rollcall wait x --for ": {"promoted", "decided", "failed"}}.items():
+            out = subprocess.run(["fish", "-c", f"source {script}; complete -C '{words}'"], cwd=self.folder,
+                                 capture_output=True, text=True, timeout=30, env={**os.environ, "HOME": str(self.folder)})
+            self.assertEqual({line.split("\t")[0] for line in out.stdout.splitlines()}, answer, out.stderr)
+
+    def test_the_manual_page_is_clean_and_whole(self):
+        code, out, err = self.run_cli("man")
+        self.assertEqual((code, err), (DONE, ""))
+        for verb in self.verbs():
+            self.assertIn(f"\\fB{verb}".replace("-", "\\-"), out)
+        if not shutil.which("man"):
+            self.skipTest("man is not installed")
+        page = self.write("rollcall.1", out)
+        shown = subprocess.run(["man", "--warnings", "-E", "UTF-8", "-l", page], cwd=self.folder, capture_output=True,
+                               text=True, timeout=30, env={**os.environ, "MANWIDTH": "100", "LC_ALL": "C.UTF-8"})
+        self.assertEqual((shown.returncode, shown.stderr), (0, ""))
+        self.assertIn("rollcall simulate canary.yaml --fail-at 60", shown.stdout)
+
+    def test_it_is_a_plugin_of_kubectl_by_its_name(self):
+        plugin = self.folder / "kubectl-rollcall"
+        plugin.symlink_to(BUILD / "rollcall")
+        done = subprocess.run([plugin, "aprove"], capture_output=True, text=True, timeout=30)
+        self.assertEqual(done.returncode, USAGE)
+        self.assertIn('kubectl rollcall: there is no "aprove"; did you mean "approve"?', done.stderr)
+        done = subprocess.run([plugin, "help", "list"], capture_output=True, text=True, timeout=30)
+        self.assertTrue(done.stdout.startswith("usage: kubectl rollcall list\n"), done.stdout)
 
     # -- simulate -----------------------------------------------------------------------------------------------------
 
