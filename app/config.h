@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "bot/api/inbound.h"
 #include "bot/approvals/freeze.h"
 #include "bot/approvals/policy.h"
 #include "bot/bot.h"
@@ -96,6 +97,7 @@ struct config {
 		const char *const *robot_hosts;
 	} dingtalk;
 	const struct webhook_receiver *webhooks; /* ends with a NULL name; NULL: none */
+	const struct inbound_endpoint *inbound;  /* likewise */
 	struct {
 		bool open;
 		const char *const *allow_cidrs;

@@ -7,18 +7,18 @@
 
 enum { EXAMPLE_MAX = 64 * 1024, COLUMNS = 100 };
 
-static const char head[] =
-	"# The configuration of `rollcall serve --config FILE`. Every key is here, with its "
-	"default. A key behind a `#`\n"
-	"# without a blank has no default and shows an example; the sections `users`, `policies`, "
-	"`slack`, `dingtalk`,\n"
-	"# `routes`, `languages` and `webhooks` are optional. Unknown keys are errors; `rollcall check FILE` "
-	"tells all mistakes at once.\n"
-	"# Secrets: ${env:NAME} reads the environment, file:/path a file. One that stands here "
-	"itself is warned about.\n"
-	"# SIGHUP reads the file again: users, policies, routes, languages, log.level and the TLS "
-	"certificate change at once,\n"
-	"# all or nothing; for any other key the log says that a restart is needed.\n";
+static const char head[] = "# The configuration of `rollcall serve --config FILE`. Every key is here, with its "
+			   "default. A key behind a `#`\n"
+			   "# without a blank has no default and shows an example; the sections `users`, `policies`, "
+			   "`slack`, `dingtalk`,\n"
+			   "# `routes`, `languages`, `webhooks` and `inbound` are optional. Unknown keys are errors; "
+			   "`rollcall check FILE` "
+			   "tells all mistakes at once.\n"
+			   "# Secrets: ${env:NAME} reads the environment, file:/path a file. One that stands here "
+			   "itself is warned about.\n"
+			   "# SIGHUP reads the file again: users, policies, routes, languages, log.level and the TLS "
+			   "certificate change at once,\n"
+			   "# all or nothing; for any other key the log says that a restart is needed.\n";
 
 static void indent(struct strbuf *b, int depth)
 {

@@ -70,7 +70,77 @@ static void rules_webhooks(struct config_reader *r, const struct config *c)
 	}
 }
 
+/* ---- inbound ---- */
+
+static void otherwise(const char **field, const char *text)
+{
+	if (!*field)
+		*field = text;
+}
+
+static void fill_in_alerts(struct inbound_endpoint *p)
+{
+	static const char *const firing[] = { "firing", NULL };
+	static const struct inbound_condition when[] = { { "status", firing }, { NULL, NULL } };
+	otherwise(&p->each, "alerts");
+	otherwise(&p->action, "rollback");
+	otherwise(&p->ns, "{labels.namespace}");
+	if (!p->labels)
+		otherwise(&p->rollout, "{labels.canary}");
+	otherwise(&p->reason, "{labels.alertname}: {annotations.summary}");
+	otherwise(&p->id, "{fingerprint}/{startsAt}");
+	if (!p->when)
+		p->when = when;
+}
+
+static void fill_in_json(struct inbound_endpoint *p)
+{
+	otherwise(&p->action, "{action}");
+	otherwise(&p->ns, "{namespace}");
+	if (!p->labels)
+		otherwise(&p->rollout, "{name}");
+	otherwise(&p->reason, "{reason}");
+	otherwise(&p->revision, "{revision}");
+	otherwise(&p->id, "{id}");
+}
+
+static bool is_action(const char *word)
+{
+	for (enum inbound_action i = 0; i < INBOUND_ACTION_COUNT; i++)
+		if (text_eq(inbound_action_name(i), word))
+			return true;
+	return false;
+}
+
+static void rules_endpoint(struct config_reader *r, const struct inbound_endpoint *p)
+{
+	static const char section[] = "inbound";
+	if (!is_entry_name(p->name))
+		find(r, section, p->name, "", "a name has lower-case letters, digits, \"-\", \"_\", \".\"");
+	if (!p->secret == !p->token)
+		find(r, section, p->name, "secret", "there must be a secret or a token, one of the two");
+	if (p->proof == INBOUND_STANDARD && !p->token) {
+		rules_secret(r, section, p->name, "secret", p->secret);
+		rules_secret(r, section, p->name, "previous_secret", p->previous_secret);
+	}
+	if (p->action && !strchr(p->action, '{') && !is_action(p->action))
+		find(r, section, p->name, "action", "\"%.40s\" is no action", p->action);
+}
+
+static void rules_inbound(struct config_reader *r, const struct config *c)
+{
+	struct inbound_endpoint *list = (struct inbound_endpoint *)(uintptr_t)c->inbound; /* in our arena */
+	for (struct inbound_endpoint *p = list; p && p->name; p++) {
+		rules_endpoint(r, p);
+		if (p->format == 0)
+			fill_in_json(p);
+		else
+			fill_in_alerts(p);
+	}
+}
+
 void config_rules_hooks(struct config_reader *r, struct config *c)
 {
 	rules_webhooks(r, c);
+	rules_inbound(r, c);
 }

@@ -256,6 +256,8 @@ const struct config_key config_keys[] = {
 	  .help = "Of cards, by channel: en or zh. \"default\" is for all that are not named, and en without it. Changes on SIGHUP." },
 	{ "webhooks", CONFIG_MAP, IN(webhooks), .example = "ci", .keys = config_webhook_keys, .entry_bytes = sizeof(struct webhook_receiver),
 	  .help = "Receivers of events of rollouts and approvals, signed as Standard Webhooks say, as CloudEvents." },
+	{ "inbound", CONFIG_MAP, IN(inbound), .example = "alerts", .keys = config_inbound_keys, .entry_bytes = sizeof(struct inbound_endpoint),
+	  .help = "Other systems that decide, at POST /inbound/NAME, as far as policies let webhook:NAME." },
 	{ "gates", CONFIG_SECTION, .keys = gate_keys, .help = "Who may ask the gates that a stock Flagger polls, beside API tokens." },
 	{ "console", CONFIG_SECTION, .keys = console_keys, .help = "The web console, at the first address." },
 	{ "node", CONFIG_SECTION, .keys = node_keys,

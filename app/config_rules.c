@@ -114,6 +114,20 @@ static bool is_identity(const char *s)
 	       *(strchr(s, ':') + 1);
 }
 
+/* "webhook:NAME" is no person: it may be named in policies, and nobody may have it. */
+static const char *webhook_name(const char *s)
+{
+	return text_starts(s, "webhook:") ? s + strlen("webhook:") : NULL;
+}
+
+static bool endpoint_exists(const struct config *c, const char *name)
+{
+	for (const struct inbound_endpoint *p = c->inbound; p && p->name; p++)
+		if (text_eq(p->name, name))
+			return true;
+	return false;
+}
+
 static void rules_identities(struct config_reader *r, const struct config *c, const struct config_user *u)
 {
 	for (size_t i = 0; u->identities && u->identities[i]; i++) {
@@ -182,6 +196,9 @@ static void rules_entry(struct config_reader *r, const struct config *c, const c
 		if (!known_group(c, entry + strlen("group:")))
 			config_finding(r, at, false, path, "nobody under users is in the group \"%.60s\"",
 				       entry + strlen("group:"));
+	} else if (webhook_name(entry)) {
+		if (!endpoint_exists(c, webhook_name(entry)))
+			config_finding(r, at, false, path, "there is no \"%.60s\" under inbound", webhook_name(entry));
 	} else if (!is_identity(entry) && !text_eq(entry, "anyone-in-channel")) {
 		config_finding(
 			r, at, false, path,

@@ -23,7 +23,7 @@ static enum result all_migrations(struct store_migration **ret, struct error *e)
 {
 	const struct store_migration *const lists[] = { approvals_migrations, outbox_migrations,   bot_migrations,
 							tokens_migrations,    embedded_migrations, console_migrations,
-							webhook_migrations };
+							webhook_migrations,   inbound_migrations };
 	size_t n = 0, rooms = sizeof lists / sizeof *lists;
 	for (size_t i = 0; i < rooms; i++)
 		for (const struct store_migration *m = lists[i]; m->room; m++)
@@ -279,7 +279,15 @@ static enum result build_api(struct house *h, struct error *e)
 				  .gates_open = h->config->gates.open,
 				  .ready = is_ready,
 				  .owner = h };
-	return rest_create(&o, &h->api, e);
+	enum result r = rest_create(&o, &h->api, e);
+	struct inbound_options in = { .loop = h->loop,
+				      .store = h->store,
+				      .engine = h->engine,
+				      .bot = h->bot,
+				      .rest = h->api,
+				      .metrics = h->metrics,
+				      .endpoints = h->config->inbound };
+	return r == RC_OK ? inbound_create(&in, &h->inbound, e) : r;
 }
 
 static enum result build_objects(struct house *h, struct error *e)
@@ -393,9 +401,9 @@ static enum result listen_on(struct house *h, const struct config_address *at, c
 
 static enum result open_servers(struct house *h, struct error *e)
 {
-	const struct http_route *lists[HOUSE_CHANNELS_MAX + 4] = { rest_routes(h->api), objects_routes(h->objects),
-								   decide_routes(h->page) };
-	size_t n = 3, total = 0;
+	const struct http_route *lists[HOUSE_CHANNELS_MAX + 5] = { rest_routes(h->api), objects_routes(h->objects),
+								   decide_routes(h->page), inbound_routes(h->inbound) };
+	size_t n = 4, total = 0;
 	if (h->console)
 		lists[n++] = console_routes(h->console);
 	for (struct channel *const *c = h->channels; *c; c++)

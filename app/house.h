@@ -45,6 +45,7 @@ struct house {
 	struct bot *bot;
 	struct bot *ears; /* the bot, from when it may answer on */
 	struct rest *api;
+	struct inbound *inbound;
 	struct console *console; /* NULL: not wanted */
 	struct objects *objects;
 	struct machine *machine; /* NULL: pods are run by others */

@@ -22,6 +22,7 @@ static void all_stored(void *owner)
 	struct house *h = owner;
 	outbox_destroy(h->outbox);
 	console_destroy(h->console);
+	inbound_destroy(h->inbound);
 	rest_destroy(h->api);
 	approvals_destroy(h->approvals);
 	tokens_destroy(h->tokens);
@@ -62,6 +63,7 @@ static void take_down(struct house *h)
 	decide_destroy(TAKE(h->page));
 	engine_destroy(h->engine);
 	bot_destroy(h->bot);
+	inbound_stop(h->inbound);
 	if (h->outbox)
 		outbox_stop(h->outbox);
 	objects_destroy(h->objects);

@@ -74,6 +74,8 @@ struct bot_ask {
 };
 typedef void bot_answer(void *owner, enum result r, const char *text);
 void bot_do(struct bot *b, const struct bot_ask *ask, bot_answer *done, void *owner);
+/* A line for people beside the rollout's cards, in every channel; the same key is said once. */
+void bot_say(struct bot *b, const struct rollout *r, const char *key, const char *text);
 /* A line as typed in a chat or shell ("promote podinfo-default"); answers with text for the person. */
 void bot_command(struct bot *b, const struct person *who, const char *channel, const char *thread_id,
 		 const char *event_id, const char *line, bot_answer *done, void *owner);

@@ -285,6 +285,11 @@ void speak_text(struct bot *b, const struct rollout *r, const char *key, const c
 	arena_destroy(a);
 }
 
+void bot_say(struct bot *b, const struct rollout *r, const char *key, const char *text)
+{
+	speak_text(b, r, key, text);
+}
+
 void speak_chart(struct bot *b, struct store_tx *tx, const struct rollout *r, const char *key, bool urgent,
 		 struct arena *a)
 {

@@ -189,6 +189,12 @@ static const struct {
 	  "webhooks: {ci: {url: \"${env:RC_PLAIN_URL}\", secret: \"${env:RC_SECRET}\"}}\n",
 	  "c.yaml:1:22: webhooks.ci.url: must start with https://\n"
 	  "c.yaml:1:53: webhooks.ci.secret: a secret of Standard Webhooks begins with whsec_\n" },
+	{ "an endpoint without proof", "inbound: {ci: {action: rollback, rollout: x}}\n",
+	  "c.yaml:1:15: inbound.ci.secret: there must be a secret or a token, one of the two\n" },
+	{ "an action that is none",
+	  "inbound: {ci: {token: ci, action: destroy}}\npolicies: {default: {approvers: [\"webhook:cd\"]}}\n",
+	  "c.yaml:1:35: inbound.ci.action: \"destroy\" is no action\n"
+	  "c.yaml:2:34: policies.default.approvers[0]: there is no \"cd\" under inbound\n" },
 	{ "everything at once, by place",
 	  "gates: {open: 1}\nlog: {level: x}\nslack: {bot_token: \"${env:RC_UNSET}\"}\nlog2: 1\n",
 	  "c.yaml:1:15: gates.open: must be true or false, and is a number\n"
