@@ -208,6 +208,7 @@ enum result bot_create(const struct bot_options *o, struct bot **ret, struct err
 		bot_free(b);
 		return error_in(e, r, "bot");
 	}
+	outbox_on_trouble(o->outbox, speak_trouble, b);
 	engine_listen(o->engine, speak_event, b);
 	approvals_record(o->approvals, speak_record, b);
 	approvals_listen(o->approvals, speak_news, b);
@@ -235,6 +236,7 @@ void bot_stop(struct bot *b)
 		return;
 	b->stopping = true;
 	approvals_forget(b->o.approvals, b);
+	outbox_on_trouble(b->o.outbox, NULL, NULL);
 	outbox_stop(b->o.outbox);
 	approvals_stop(b->o.approvals);
 	speak_forget(b);

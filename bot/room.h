@@ -137,6 +137,8 @@ void speak_news(void *owner, enum approval_news news, const struct approval *a);
 const char *speak_status(struct bot *b, const struct rollout *r, enum card_lang lang, struct arena *a);
 void speak_forget(struct bot *b); /* at the end */
 
+void speak_trouble(void *owner, const char *channel, enum outbox_trouble what, const char *why); /* outbox_troubled */
+
 /* ---- ears.c: clicks and commands in ---- */
 void ears_heard(void *owner, const struct interaction *in);
 

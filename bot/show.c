@@ -5,6 +5,8 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "bot/approvals/freezes.h"
+#include "bot/cards/clean.h"
 #include "bot/labels.h"
 #include "bot/typed.h"
 
@@ -109,6 +111,29 @@ void show_one(struct typed *t, const struct rollout *r)
 {
 	typed_answer(t, RC_OK, t->c.id == COMMAND_WHO ? who_text(t, r) : speak_status(t->bot, r, t->lang, t->arena),
 		     false);
+}
+
+/* ---- freezes ---- */
+
+static const char *freeze_state(const struct typed *t, const struct freeze_state *f)
+{
+	if (f->switched)
+		return TYPED_WORDS(t, "reply.freeze.switched", t->arena, "who", f->by, "why", f->reason, NULL);
+	if (!f->holds)
+		return TYPED_WORDS(t, "reply.freeze.off", t->arena, NULL);
+	return TYPED_WORDS(t, "reply.freeze.holds", t->arena, "until",
+			   clean_time(t->arena, f->until, loop_wall(t->bot->o.loop)), NULL);
+}
+
+void show_freezes(struct typed *t)
+{
+	const struct freeze_state *f = approvals_freezes(t->bot->o.approvals, t->arena);
+	const char *text = "";
+	for (; f && f->name && text; f++)
+		text = arena_printf(t->arena, "%s%s%s", text, *text ? "\n" : "",
+				    TYPED_WORDS(t, "reply.freeze.line", t->arena, "name", f->name, "state",
+						freeze_state(t, f), NULL));
+	typed_answer(t, RC_OK, text ? text : "", false);
 }
 
 /* ---- history ---- */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "bot/approvals/freezes.h"
 
 enum { CHOICES_MAX = 5 };
 
@@ -126,6 +127,17 @@ static void ask_verb(struct typed *t, const struct rollout *r)
 	bot_do(t->bot, &q, verb_done, t);
 }
 
+static void freeze(struct typed *t)
+{
+	if (text_empty(t->c.name)) {
+		show_freezes(t);
+		return;
+	}
+	bot_recognise(t->bot, &t->who, t->arena);
+	struct freeze_ask q = { .name = t->c.name, .on = t->c.on, .person = t->who, .reason = t->c.reason };
+	approvals_freeze(t->bot->o.approvals, &q, verb_done, t);
+}
+
 /* ---- subscriptions ---- */
 
 static void subscribed(void *owner, enum result r, const struct error *why)
@@ -210,6 +222,9 @@ static void run(struct typed *t)
 		break;
 	case COMMAND_LIST:
 		show_list(t);
+		break;
+	case COMMAND_FREEZE:
+		freeze(t);
 		break;
 	case COMMAND_SUBSCRIBE:
 		if (text_empty(t->c.name))

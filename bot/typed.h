@@ -25,6 +25,7 @@ void typed_offer(struct typed *t, const char *text, const struct card_button *bu
 /* show.c */
 void show_list(struct typed *t);
 void show_one(struct typed *t, const struct rollout *r); /* COMMAND_STATUS, COMMAND_WHO */
+void show_freezes(struct typed *t);
 void show_history(struct typed *t, const struct rollout *r /* NULL: of all */);
 
 /* several.c: the command for all rollouts with its labels */

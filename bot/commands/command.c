@@ -111,7 +111,8 @@ static const char *rest_of(const char *at, struct arena *a)
 
 static bool needs_name(enum command_id id)
 {
-	return id != COMMAND_LIST && id != COMMAND_HISTORY && id != COMMAND_HELP && id != COMMAND_SUBSCRIBE;
+	return id != COMMAND_LIST && id != COMMAND_HISTORY && id != COMMAND_HELP && id != COMMAND_SUBSCRIBE &&
+	       id != COMMAND_FREEZE;
 }
 
 static const char *keyed(enum card_lang lang, const char *group, enum command_id id, struct arena *a)
@@ -173,11 +174,11 @@ static enum result parse_weight(const char **at, struct arena *a, struct command
 	return RC_OK;
 }
 
-static void take_override(const char **at, struct arena *a, struct command *c)
+static void take_override(const char **at, struct arena *a, struct command *c, const char * or)
 {
 	const char *look = *at;
 	const char *w = word(&look, a);
-	if (!text_eq(w, "override") && !text_eq(w, "--override"))
+	if (!text_eq(w, or) && !text_eq(w, "--override"))
 		return;
 	c->override_gates = true;
 	*at = look;
@@ -229,6 +230,17 @@ static enum result parse_subject(const char **at, struct arena *a, struct comman
 	return r;
 }
 
+static enum result parse_switch(const char **at, struct arena *a, struct command *c, struct error *e)
+{
+	char *w = word(at, a);
+	if (w)
+		lower(w);
+	c->on = text_eq(w, "on") || text_eq(w, "开");
+	if (c->on || text_eq(w, "off") || text_eq(w, "关"))
+		return RC_OK;
+	return usage(c->id, "on or off", a, e);
+}
+
 static enum result parse_rest(const char *at, struct arena *a, struct command *c, struct error *e)
 {
 	if (c->id == COMMAND_WEIGHT) {
@@ -236,9 +248,16 @@ static enum result parse_rest(const char *at, struct arena *a, struct command *c
 		if (r != RC_OK)
 			return r;
 	}
+	if (c->id == COMMAND_FREEZE && *c->name) {
+		enum result r = parse_switch(&at, a, c, e);
+		if (r != RC_OK)
+			return r;
+	}
 	/* Anywhere else it is a word of the reason: a rollback in a hurry must not fail for want of a right. */
 	if (c->id == COMMAND_PROMOTE || c->id == COMMAND_WEIGHT)
-		take_override(&at, a, c);
+		take_override(&at, a, c, "override");
+	if (c->id == COMMAND_APPROVE)
+		take_override(&at, a, c, "--override");
 	c->reason = rest_of(at, a);
 	return c->id == COMMAND_REJECT && text_empty(c->reason) ? usage(c->id, "why", a, e) : RC_OK;
 }

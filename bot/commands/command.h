@@ -23,6 +23,7 @@
 	X(COMPLETE, "complete", "finish,完成")                                                                         \
 	X(HISTORY, "history", "历史")                                                                                  \
 	X(WHO, "who", "谁")                                                                                            \
+	X(FREEZE, "freeze", "封网")                                                                                    \
 	X(SUBSCRIBE, "subscribe", "sub,订阅")                                                                          \
 	X(UNSUBSCRIBE, "unsubscribe", "unsub,退订")                                                                    \
 	X(HELP, "help", "?,帮助")
@@ -39,6 +40,7 @@ struct command {
 	const char *reason;    /* the rest of the line; "" */
 	int weight;            /* COMMAND_WEIGHT */
 	bool override_gates;   /* a word "override" or "--override" */
+	bool on;               /* COMMAND_FREEZE with a name: switch it on, or off */
 	enum command_id about; /* COMMAND_HELP: COMMAND_COUNT for all */
 };
 const char *command_name(enum command_id id);

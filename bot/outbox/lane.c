@@ -235,6 +235,39 @@ void lane_run(struct lane *l)
 		rows_trying(l->outbox, row, fly, l);
 }
 
+/* ---- trouble ---- */
+
+static void tell(struct lane *l, enum outbox_trouble what, const char *why)
+{
+	if (l->outbox->troubled)
+		l->outbox->troubled(l->outbox->trouble_owner, l->channel, what, why ? why : "");
+}
+
+static void is_well(struct lane *l)
+{
+	struct platform *p = l->platform;
+	bool was_told = p->told || l->told;
+	p->failing_since_ms = 0;
+	p->told = l->told = false;
+	if (was_told)
+		tell(l, OUTBOX_WELL, "");
+}
+
+static void is_unwell(struct lane *l, const struct outbox_result *res)
+{
+	struct platform *p = l->platform;
+	int64_t now = loop_now(l->outbox->loop).v;
+	if (!p->failing_since_ms)
+		p->failing_since_ms = now ? now : 1;
+	bool long_enough = now - p->failing_since_ms >= l->outbox->trouble_after_ms;
+	if (p->told || (!res->pause_channel && !long_enough))
+		return;
+	p->told = true;
+	tell(l, res->pause_channel ? OUTBOX_SHUT_OUT : OUTBOX_UNREACHED, res->why);
+}
+
+/* ---- outcomes ---- */
+
 static void arrived(struct lane *l, struct row *row, const struct outbox_result *res)
 {
 	struct outbox *o = l->outbox;
@@ -249,6 +282,7 @@ static void arrived(struct lane *l, struct row *row, const struct outbox_result 
 	if (!text_empty(id))
 		posted_set(o, l->channel, row->subject, id, loop_wall(o->loop).v);
 	metric_inc(o->sent, 1, l->platform->prefix);
+	is_well(l);
 	if (older) {
 		row->mark = 0;
 		return;
@@ -265,6 +299,9 @@ static void put_off(struct lane *l, struct row *row, const struct outbox_result 
 	backoff = backoff > BACKOFF_LAST_MS ? BACKOFF_LAST_MS : backoff;
 	int64_t wait = res->retry_after_ms >= 0 ? res->retry_after_ms : jitter(backoff);
 	row->tries++;
+	free(row->why);
+	row->why = strdup(res->why ? res->why : "");
+	is_unwell(l, res);
 	int64_t until = loop_now(l->outbox->loop).v + wait;
 	l->not_before_ms = until > l->not_before_ms ? until : l->not_before_ms;
 	if (row->tries == 1 || row->tries % 10 == 0)
@@ -282,6 +319,10 @@ static void bury(struct lane *l, struct row *row, const struct outbox_result *re
 	free(row->why);
 	row->why = strdup(res->why ? res->why : "");
 	rows_dead(l->outbox, row, row->why ? row->why : "");
+	if (!l->told) {
+		l->told = true;
+		tell(l, OUTBOX_REFUSED, res->why);
+	}
 }
 
 /* The card is gone: the same content as a new one. */

@@ -8,6 +8,7 @@ enum {
 	RATE_WINDOW_MS = 60000,
 	RATE_MAX = 256, /* a minute; a higher limit is this one */
 	STORE_RETRY_MS = 2000,
+	TROUBLE_AFTER_MS = 600000,
 	POSTED_MAX = 20000,
 	DEAD_MAX = 1000 /* dead letters kept on disk */
 };
@@ -28,6 +29,8 @@ struct platform {
 	int per_minute_channel;
 	struct rate rate;
 	int64_t paused_until_ms;
+	int64_t failing_since_ms; /* nothing has arrived since; 0: it does */
+	bool told;                /* of its trouble */
 	outbox_deliver *deliver;
 	void *owner;
 };
@@ -48,6 +51,7 @@ struct lane {
 	struct row *rows, *last;   /* waiting, in order of id */
 	struct row *flying;        /* also in rows */
 	bool posting;              /* as a new message */
+	bool told;                 /* that it refuses */
 	struct rate rate;
 	int64_t not_before_ms;
 	struct timer timer;
@@ -80,6 +84,9 @@ struct outbox {
 	bool reading, read_again, started, stopped;
 	struct owed *owed;
 	struct timer again; /* what the store could not do */
+	outbox_troubled *troubled;
+	void *trouble_owner;
+	int64_t trouble_after_ms;
 	struct metric *sent, *failed;
 };
 

@@ -18,6 +18,7 @@ enum result outbox_create(struct loop *l, struct store *store, struct metrics *m
 		return error_set(e, RC_EXHAUSTED, "no memory for the outbox");
 	o->loop = l;
 	o->store = store;
+	o->trouble_after_ms = TROUBLE_AFTER_MS;
 	o->sent = metrics_add(metrics, METRIC_COUNTER, "rollcall_outbox_sent_total", "Messages delivered.", "platform",
 			      NULL);
 	o->failed = metrics_add(metrics, METRIC_COUNTER, "rollcall_outbox_dead_total", "Messages that were refused.",
@@ -68,6 +69,12 @@ void outbox_platform(struct outbox *o, const char *prefix, int64_t spacing_ms, i
 				.deliver = deliver,
 				.owner = owner };
 	(void)snprintf(p->prefix, sizeof p->prefix, "%s", prefix);
+}
+
+void outbox_on_trouble(struct outbox *o, outbox_troubled *cb, void *owner)
+{
+	o->troubled = cb;
+	o->trouble_owner = owner;
 }
 
 enum result outbox_start(struct outbox *o, struct error *e)

@@ -56,6 +56,11 @@ void outbox_destroy(struct outbox *o);
  * 0 none, over all channels of the platform. Registered before outbox_start. */
 void outbox_platform(struct outbox *o, const char *prefix, int64_t spacing_ms, int per_minute, int per_minute_channel,
 		     outbox_deliver *deliver, void *owner);
+/* What somebody should know of, once until it is well again: a platform is not reached for long, or does not let us in
+ * (both: once for all its channels), or a channel refused a message for good. why: of the platform; "" none. */
+enum outbox_trouble { OUTBOX_UNREACHED, OUTBOX_SHUT_OUT, OUTBOX_REFUSED, OUTBOX_WELL };
+typedef void outbox_troubled(void *owner, const char *channel, enum outbox_trouble what, const char *why);
+void outbox_on_trouble(struct outbox *o, outbox_troubled *cb, void *owner);
 /* Loads what was not sent and begins. */
 MUST_CHECK enum result outbox_start(struct outbox *o, struct error *e);
 /* Adds to the caller's transaction; the outbox learns of it when that commits: call outbox_kick from its done. */

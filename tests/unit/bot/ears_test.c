@@ -184,7 +184,7 @@ static void test_chinese(void **state)
 	struct room *x = *state;
 	types(x, "U1", "slack:ZH", "列表", RC_OK, "shop/podinfo  发布中  20%，第 1 步，共 3 步");
 	types(x, "U1", "slack:ZH", "列表 nowhere", RC_OK, "没有发布");
-	types(x, "U1", "slack:ZH", "批准", RC_INVALID, "缺少名称。用法：approve NAME|-l LABELS [reason]");
+	types(x, "U1", "slack:ZH", "批准", RC_INVALID, "缺少名称。用法：approve NAME|-l LABELS [--override] [reason]");
 	types(x, "U1", "slack:ZH", "回退 podinfo", RC_INVALID, "没有命令“回退”；是否指 回滚？“帮助”列出全部命令");
 	types(x, "U1", "slack:ZH", "状态 nothing", RC_NOT_FOUND, "没有名为“nothing”的发布；“列表”可查看全部");
 	types(x, "U1", "slack:ZH", "批准 podinfo", RC_NOT_FOUND, "shop/podinfo 没有等待决定的事项");
@@ -218,6 +218,21 @@ static void test_list_filters(void **state)
 	      "There is no phase \"odd\"; phases are Initializing, Initialized, Waiting, Progressing, "
 	      "WaitingPromotion, "
 	      "Promoting, Finalising, Succeeded, Failed, Terminating, Terminated.");
+}
+
+static void test_freeze(void **state)
+{
+	struct room *x = *state;
+	types(x, "U1", "slack:C1", "freeze", RC_OK, "everything: does not hold\nnight: does not hold");
+	types(x, "U2", "slack:C1", "freeze night on fire", RC_REFUSED,
+	      "you may not switch the freeze night; `by` under freezes says who may");
+	types(x, "U1", "slack:C1", "freeze night maybe", RC_INVALID, "on or off: usage: freeze [NAME on|off [reason]]");
+	types(x, "U1", "slack:ZH", "封网 night 开", RC_REFUSED, "开启封网须填写原因");
+	types(x, "U1", "slack:ZH", "封网 night 开 机房着火", RC_OK, "封网 night 已开启");
+	types(x, "U1", "slack:C1", "freeze", RC_OK, "everything: does not hold\nnight: switched on by lin: 机房着火");
+	types(x, "U1", "slack:C1", "freeze night off", RC_OK, "the freeze night is off");
+	types(x, "U1", "slack:C1", "freeze nihgt on x", RC_NOT_FOUND,
+	      "there is no freeze \"nihgt\"; did you mean \"night\"?");
 }
 
 /* ---- which one ---- */
@@ -409,6 +424,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_typed_interaction, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_chinese, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_list_filters, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_freeze, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_choice, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_several, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_subscribe, setup, teardown),

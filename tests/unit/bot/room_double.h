@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/metrics.h"
 #include "base/strbuf.h"
+#include "bot/approvals/freeze.h"
 #include "bot/room.h"
 
 #define LIST(...)                                                                                                      \
@@ -145,6 +146,7 @@ static const struct policy policies[] = {
 	{ .name = "here", .approvers = LIST("anyone-in-channel"), .quorum = 1, .reason_rollback = true },
 	{ .name = NULL },
 };
+static const struct freeze freezes[] = { { .name = "night", .by = LIST("group:sre") }, { .name = NULL } };
 static const struct bot_route routes[] = {
 	{ .ns = "prod-*", .labels = "", .channels = LIST("slack:PROD") },
 	{ .ns = "", .labels = "team=shop,tier=web", .channels = LIST("slack:SHOP") },
@@ -197,7 +199,9 @@ static inline void open_rooms(struct room *x)
 					.store = x->rig.store,
 					.engine = &x->engine,
 					.policies = policies,
-					.metrics = x->metrics };
+					.freezes = freezes,
+					.metrics = x->metrics,
+					.clock = clock_system() };
 	assert_int_equal(approvals_create(&ao, &x->approvals, &e), RC_OK);
 	assert_int_equal(outbox_create(x->rig.loop, x->rig.store, x->metrics, &x->outbox, &e), RC_OK);
 	struct bot_options o = { .loop = x->rig.loop,

@@ -233,6 +233,126 @@ static void test_routes(void **state)
 	}
 }
 
+/* ---- revisions that another one replaced, without a question asked ---- */
+
+static void test_replaced(void **state)
+{
+	struct room *x = *state;
+	struct rollout *r = &x->engine.rollouts[0];
+	news(x, NEWS_STARTED);
+	wait_sent(x, &x->slack, 1);
+	r->revision = "rev2";
+	r->canary.images = "podinfo:red";
+	news(x, NEWS_RESTARTED);
+	rig_settle(&x->rig);
+	const struct sent *old = NULL;
+	for (size_t i = 1; i < x->slack.count; i++)
+		if (text_eq(x->slack.sent[i].subject, "uid-1/rev1"))
+			old = &x->slack.sent[i];
+	assert_non_null(old);
+	assert_true(text_starts(old->body,
+				"card|podinfo: Superseded by a newer revision|Superseded by a newer revision|"
+				"final\n"));
+	assert_null(strchr(old->body, '['));
+	assert_non_null(strstr(old->body, "podinfo: blue → green"));
+}
+
+/* Its result stays, its buttons go. */
+static void test_deleted_at_rest(void **state)
+{
+	struct room *x = *state;
+	struct rollout *r = &x->engine.rollouts[0];
+	r->extension = true;
+	news(x, NEWS_STARTED);
+	r->phase = PHASE_SUCCEEDED;
+	r->active = false;
+	news(x, NEWS_SUCCEEDED);
+	rig_settle(&x->rig);
+	assert_non_null(strstr(last(&x->slack)->body, "[complete]"));
+	struct rollout was = *r;
+	x->engine.count = 0;
+	engine_double_tell(&x->engine, &(struct rollout_event){ .news = NEWS_GONE, .rollout = &was, .text = "" });
+	rig_settle(&x->rig);
+	assert_true(text_starts(last(&x->slack)->body, "card|podinfo: Succeeded|Succeeded|final\n"));
+	assert_null(strchr(last(&x->slack)->body, '['));
+}
+
+/* ---- pictures ---- */
+
+static char *render_chart(struct channel *c, const void *png, size_t len, const char *alt, struct error *e)
+{
+	(void)e;
+	assert_non_null(c);
+	assert_true(len > 1000 && memcmp(png, "\x89PNG", 4) == 0);
+	struct strbuf b;
+	strbuf_init(&b, 1024);
+	strbuf_addf(&b, "chart|%s", alt);
+	char *text = strbuf_take(&b);
+	strbuf_finish(&b);
+	return text;
+}
+
+static size_t charts(struct room *x)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < x->slack.count; i++)
+		n += text_starts(x->slack.sent[i].body, "chart|");
+	return n;
+}
+
+static void test_charts(void **state)
+{
+	struct room *x = *state;
+	struct rollout *r = &x->engine.rollouts[0];
+	struct channel_ops ops = slack_double;
+	ops.render_chart = render_chart;
+	x->slack.channel.ops = &ops;
+	static const struct rollout_check checks[] = {
+		{ .name = "success-rate", .value = "99.9%", .limit = "≥ 99%", .good = true, .measured = true },
+	};
+	r->checks = checks;
+	r->check_count = 1;
+	r->rendered_at.v = 1763978551000;
+	news(x, NEWS_STARTED);
+	rig_settle(&x->rig);
+	assert_int_equal(charts(x), 0);
+	for (int i = 2; i <= 3; i++) {
+		r->canary.weight = 20 * i;
+		r->rendered_at.v += 10000;
+		news(x, NEWS_CHANGED);
+	}
+	(void)open_gate(x); /* what is decided about */
+	rig_settle(&x->rig);
+	assert_int_equal(charts(x), 1);
+	r->phase = PHASE_SUCCEEDED;
+	r->active = false;
+	r->gate.waiting = false;
+	r->rendered_at.v += 10000;
+	news(x, NEWS_SUCCEEDED);
+	news(x, NEWS_SUCCEEDED);
+	rig_settle(&x->rig);
+	assert_int_equal(charts(x), 2);
+	assert_true(text_starts(last(&x->slack)->body, "chart|"));
+	x->slack.channel.ops = &slack_double;
+}
+
+/* ---- a channel in trouble ---- */
+
+static void test_trouble_is_told_elsewhere(void **state)
+{
+	struct room *x = *state;
+	speak_trouble(x->bot, "slack:C1", OUTBOX_SHUT_OUT, "token_revoked");
+	rig_settle(&x->rig);
+	assert_int_equal(x->slack.count, 0);
+	assert_string_equal(last(&x->dingtalk)->channel, "dingtalk:ops");
+	assert_string_equal(last(&x->dingtalk)->body,
+			    "slack:C1 does not let us in: token_revoked. Nothing is lost; it is "
+			    "tried again every few minutes.");
+	speak_trouble(x->bot, "slack:PROD", OUTBOX_REFUSED, "is_archived");
+	rig_settle(&x->rig);
+	assert_string_equal(last(&x->slack)->channel, "slack:SHOP");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -246,6 +366,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_ends_right_after_start, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_card_after_full_disk, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_routes, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_replaced, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_deleted_at_rest, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_charts, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_trouble_is_told_elsewhere, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, rig_group_setup, NULL);
 }

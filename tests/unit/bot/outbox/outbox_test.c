@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/metrics.h"
 #include "base/text.h"
+#include "bot/outbox/lane.h"
 
 /* ---- a platform that answers as it is told ---- */
 
@@ -721,6 +722,67 @@ static void test_disk_full(void **state)
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+/* ---- trouble is told once, and that it is over ---- */
+
+struct told {
+	size_t count;
+	enum outbox_trouble what[8];
+	char channel[8][32], why[8][64];
+};
+
+static void troubled(void *owner, const char *channel, enum outbox_trouble what, const char *why)
+{
+	struct told *t = owner;
+	assert_true(t->count < 8);
+	t->what[t->count] = what;
+	(void)snprintf(t->channel[t->count], sizeof t->channel[0], "%s", channel);
+	(void)snprintf(t->why[t->count++], sizeof t->why[0], "%s", why);
+}
+
+static void test_unreached_for_long(void **state)
+{
+	struct room *x = *state;
+	struct told t = { 0 };
+	x->outbox->trouble_after_ms = 20;
+	outbox_on_trouble(x->outbox, troubled, &t);
+	for (size_t i = 0; i < 6; i++)
+		x->slack.script[i] = (struct outbox_result){ .r = RC_UNREACHABLE, .retry_after_ms = 15, .why = "503" };
+	start(x);
+	REPLY(x, "u/1", "a");
+	wait_for(x, &x->slack, 1);
+	assert_int_equal(t.count, 0); /* a hiccup is none */
+	put(x, OUTBOX_REPLY, "slack:C2", "u/1", "b", "", false);
+	wait_for(x, &x->slack, 8); /* six failures on both channels, then both arrive */
+	assert_int_equal(t.count, 2);
+	assert_int_equal(t.what[0], OUTBOX_UNREACHED);
+	assert_string_equal(t.why[0], "503");
+	assert_int_equal(t.what[1], OUTBOX_WELL);
+	assert_int_equal(rows(x), 0);
+}
+
+static void test_shut_out_and_refused(void **state)
+{
+	struct room *x = *state;
+	struct told t = { 0 };
+	outbox_on_trouble(x->outbox, troubled, &t);
+	x->slack.script[0] = (struct outbox_result){ .r = RC_INVALID, .why = "is_archived" };
+	x->slack.script[1] = (struct outbox_result){ .r = RC_INVALID, .why = "is_archived" };
+	x->slack.script[2] = (struct outbox_result){ .r = RC_REFUSED, .pause_channel = true, .why = "token_revoked" };
+	start(x);
+	REPLY(x, "u/1", "a");
+	REPLY(x, "u/1", "b");
+	wait_for(x, &x->slack, 2);
+	put(x, OUTBOX_REPLY, "slack:C2", "u/1", "c", "", false);
+	wait_for(x, &x->slack, 3);
+	assert_int_equal(t.count, 2);
+	assert_int_equal(t.what[0], OUTBOX_REFUSED);
+	assert_string_equal(t.channel[0], "slack:C1");
+	assert_int_equal(t.what[1], OUTBOX_SHUT_OUT);
+	assert_string_equal(t.channel[1], "slack:C2");
+	CLEANUP(free_p) char *shown = outbox_json(x->outbox);
+	assert_non_null(strstr(shown, "\"state\":\"waiting\",\"why\":\"token_revoked\""));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -739,6 +801,8 @@ int main(void)
 		TEST(test_retry_after),
 		TEST(test_backoff),
 		TEST(test_pause),
+		TEST(test_unreached_for_long),
+		TEST(test_shut_out_and_refused),
 		TEST(test_dead_letters),
 		TEST(test_dead_cards_do_not_pile_up),
 		TEST(test_unknown_channel),
