@@ -49,8 +49,8 @@ static void say_where(const struct demo *d)
 {
 	const struct ground *g = &d->ground;
 	const char *strong = d->screen.color ? tone_escape(TONE_STRONG) : "", *end = d->screen.color ? TONE_END : "";
-	printf("\n%srollcall %s · demo%s on http://127.0.0.1:%d      http://127.0.0.1:%d  (the application, through "
-	       "nginx)\n",
+	printf("\n%srollcall %s · demo%s on http://127.0.0.1:%d  (console)      http://127.0.0.1:%d  (the application, "
+	       "through nginx)\n",
 	       strong, ROLLCALL_VERSION, end, g->port, g->web_port);
 	if (g->port != CONSOLE_PORT)
 		printf("  port %d is taken: %d instead\n", CONSOLE_PORT, g->port);
@@ -68,7 +68,7 @@ static void say_what_next(const struct demo *d)
 	       g->bin, g->folder, g->port);
 	printf("  release green      rollcall set-image podinfo podinfod=" IMAGE ":green\n"
 	       "  watch              rollcall watch podinfo-default\n"
-	       "  approve            rollcall approve podinfo-default\n"
+	       "  approve            in the console, or:  rollcall approve podinfo-default\n"
 	       "  a bad release      rollcall set-image podinfo podinfod=" IMAGE ":bad-red\n"
 	       "  end                Ctrl-C\n\n");
 	(void)fflush(stdout);
