@@ -7,6 +7,7 @@
 
 #include <openssl/crypto.h>
 
+#include "app/console_detail.h"
 #include "app/file.h"
 #include "base/crypto.h"
 #include "base/log.h"
@@ -313,6 +314,12 @@ static struct wall_ms unreachable_since(void *owner)
 	return cluster_unreachable_since(h->cluster);
 }
 
+static void rollout_detail(void *owner, const struct rollout *r, struct strbuf *b)
+{
+	const struct house *h = owner;
+	console_detail(h->cluster, objects_view(h->objects), r, b);
+}
+
 static enum result build_console(struct house *h, struct error *e)
 {
 	const struct config *c = h->config;
@@ -322,6 +329,7 @@ static enum result build_console(struct house *h, struct error *e)
 					       text_starts(c->public_url ? c->public_url : "", "https://"),
 				     .people = c->console.people,
 				     .unreachable_since = unreachable_since,
+				     .detail = rollout_detail,
 				     .owner = h };
 	return c->console.enabled ? console_create(&o, &h->console, e) : RC_OK;
 }

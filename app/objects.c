@@ -349,6 +349,11 @@ void objects_destroy(struct objects *o)
 	free(o);
 }
 
+const struct cluster *objects_view(const struct objects *o)
+{
+	return o->view;
+}
+
 const struct http_route *objects_routes(struct objects *o)
 {
 	return o->routes;

@@ -24,5 +24,7 @@ MUST_CHECK enum result objects_create(const struct objects_options *o, struct ob
 void objects_start(struct objects *o);
 /* After the server has closed, before the cluster goes. NULL is fine. */
 void objects_destroy(struct objects *o);
+/* Knows every object; NULL: not embedded. */
+const struct cluster *objects_view(const struct objects *o);
 const struct http_route *objects_routes(struct objects *o); /* ends with a NULL path */
 DEFINE_CLEANUP(struct objects, objects_destroy)

@@ -152,8 +152,15 @@ node:
         self.patch("Canary", NAME, change)
         self.wait_phase("Initialized", 120)
 
-    def release(self, color):
-        self.cli("set-image", "podinfo", f"podinfod={IMAGE}:{color}")
+    def release(self, color, **variables):
+        """Another image, and variables of its container."""
+        if not variables:
+            self.cli("set-image", "podinfo", f"podinfod={IMAGE}:{color}")
+            return
+        container = self.object("Deployment", "podinfo")["spec"]["template"]["spec"]["containers"][0]
+        container["image"] = f"{IMAGE}:{color}"
+        container["env"] = [{"name": k, "value": v} for k, v in variables.items()]
+        self.patch("Deployment", "podinfo", {"spec": {"template": {"spec": {"containers": [container]}}}})
 
     def phase(self):
         return self.object("Canary", NAME).get("status", {}).get("phase", "")

@@ -86,7 +86,7 @@ class Story(Ordered):
         lin, zhao, guest = self.person("lin.wei"), self.person("zhao"), self.person("guest")
         for page in (lin, zhao, guest):
             page.shows("Nothing waits for a person")
-        self.stage.release("green")
+        self.stage.release("green", MODE="fast")
         for page in (lin, zhao, guest):
             page.shows(f"Approve the rollout of {NAME}?")
             page.until('document.title.startsWith("(1)")')
@@ -115,6 +115,9 @@ class Story(Ordered):
         lin.until('document.querySelectorAll(".chart path.weight").length === 1', what="the weights are drawn")
         lin.until('document.querySelectorAll(".chart path.metric").length === 2', 30, "two metrics are drawn")
         lin.until('document.querySelectorAll(".chart .mark.yes").length >= 2', what="the votes stand on the time axis")
+        lin.until('document.querySelectorAll(".podlist li.good").length >= 2', what="pods of both versions")
+        self.assertEqual(lin.js('[...document.querySelectorAll(".diff dt, .diff ins")].map((e) => e.innerText)'),
+                         ["image", f"{IMAGE}:green", "podinfod MODE", "fast"])
         guest.until('document.querySelector(".verbs button")?.disabled')
         lin.click(".verbs button", "Pause")
         lin.shows(f"Pause {NAME}?")
@@ -209,10 +212,7 @@ class Hostile(Ordered):
 
     def test_1_image_and_reason(self):
         lin = self.person("lin.wei")
-        tag = f"{IMAGE}:{HOSTILE}{RTL}" + "x" * 10000
-        self.stage.patch("Deployment", "podinfo", {"spec": {"template": {"spec": {"containers": [
-            {**self.stage.object("Deployment", "podinfo")["spec"]["template"]["spec"]["containers"][0],
-             "image": tag}]}}}})
+        self.stage.release(HOSTILE + RTL + "x" * 10000, MODE=HOSTILE)
         lin.shows("Approve the rollout")
         lin.shows("<img src=x")
         lin.type(".ask .answers input", HOSTILE + RTL)

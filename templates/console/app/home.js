@@ -2,7 +2,7 @@
 import { askCard, gateName, renew, since } from "./ask.js";
 import { el, foreign, image, replace, text } from "./dom.js";
 import { listen, openApprovals, rank, standing, state, tone } from "./state.js";
-import { t } from "./words.js";
+import { nextWord, t } from "./words.js";
 
 const FILTERS = { all: () => true, active: (r) => r.active || rank(r) < 4, trouble: (r) => tone(r) === "bad" };
 
@@ -43,7 +43,7 @@ export function ladder(r) {
 function note(r) {
   if (r.invalid) return r.invalid;
   if (r.gate && !r.gate.foreign) return gateName(r.gate.type, r.gate.weight);
-  if (r.active) return r.next ?? "";
+  if (r.active) return nextWord(r.next);
   return r.phase === "Failed" ? r.message ?? "" : "";
 }
 

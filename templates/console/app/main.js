@@ -224,6 +224,7 @@ listen((kind) => {
 });
 setInterval(() => {
   for (const node of document.querySelectorAll("time[data-at]")) text(node, ago(now() - Number(node.dataset.at)));
+  page?.tick?.();
 }, TIMES_MS);
 window.addEventListener("hashchange", () => route(true));
 applyTheme(theme());

@@ -6,7 +6,7 @@ import { ladder, stateWord } from "./home.js";
 import { act, ask } from "./service.js";
 import { approvalOf, find, listen, may, needsReason, now, state, tone } from "./state.js";
 import { Timeline } from "./timeline.js";
-import { clock, dateTime, t } from "./words.js";
+import { clock, dateTime, nextWord, t } from "./words.js";
 
 const MOVING = ["Waiting", "Progressing", "WaitingPromotion"];
 const ENDING = ["Promoting", "Finalising"];
@@ -108,6 +108,15 @@ export class RolloutPage {
     if (point.did && point.warn) toast(point.did, true);
     this.drawTimeline();
     this.drawEvents();
+  }
+
+  /** Time goes on, also when nothing happens. */
+  tick() {
+    if (!this.past && this.r?.active && this.moving()) this.drawTimeline();
+  }
+
+  moving() {
+    return this.timeline.follow && !state.staleSince;
   }
 
   // ---- what only the service knows ----
@@ -245,7 +254,7 @@ export class RolloutPage {
     replace(this.parts.steps,
       weights.length > 0 ? el("ol", { class: "stairs" }, items) : ladder(r),
       el("p", {}, r.steps > 0 && r.active && el("strong", {}, t("page.step.of", { step: current, steps: r.steps })),
-        r.next && [el("span", { class: "quiet" }, ` ${t("page.next")}: `), foreign(r.next)]),
+        r.next && [el("span", { class: "quiet" }, ` ${t("page.next")}: `), foreign(nextWord(r.next))]),
       r.message && el("p", { class: "warning" }, `${t("page.message")}: `, foreign(r.message)));
   }
 

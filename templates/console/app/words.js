@@ -187,6 +187,8 @@ const english = {
   "keys.open": "open it",
   "keys.home": "all rollouts",
   "keys.help": "this list",
+  "next.weight": "weight {weight}%",
+  "next.promotion": "promotion",
   "text.more": "show all of it",
   "error.offline": "rollcall does not answer",
   "time.now": "now",
@@ -380,6 +382,8 @@ const chinese = {
   "keys.open": "打开",
   "keys.home": "全部发布",
   "keys.help": "此列表",
+  "next.weight": "流量 {weight}%",
+  "next.promotion": "全量",
   "text.more": "显示全部",
   "error.offline": "rollcall 没有响应",
   "time.now": "刚刚",
@@ -414,6 +418,14 @@ export function t(key, values = {}) {
 /** The text of the first key that there is. */
 export function tt(keys, values) {
   return t(keys.find((key) => key in english) ?? keys[keys.length - 1], values);
+}
+
+/** What comes next, as the engine says it in English. */
+export function nextWord(said) {
+  const weight = /^weight (\d+)$/.exec(said ?? "");
+  if (weight) return t("next.weight", { weight: weight[1] });
+  const known = languages[current][`next.said.${said}`] ?? (said === "promotion" ? t("next.promotion") : undefined);
+  return known ?? said ?? "";
 }
 
 export function clock(ms) {
