@@ -8,7 +8,10 @@
 
 #include "base/http_call.h"
 
-enum { KEPT_CONNECTIONS = 64 };
+enum {
+	KEPT_CONNECTIONS = 64,
+	HOST_CONNECTIONS = 32 /* a burst waits for a stream: HTTP/2 has a hundred and more on each */
+};
 
 struct http_client {
 	struct loop *loop; /* borrowed */
@@ -351,6 +354,7 @@ static bool multi_setup(struct http_client *c)
 	       !curl_multi_setopt(c->multi, CURLMOPT_TIMERFUNCTION, timeout_changed) &&
 	       !curl_multi_setopt(c->multi, CURLMOPT_TIMERDATA, c) &&
 	       !curl_multi_setopt(c->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX) &&
+	       !curl_multi_setopt(c->multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)HOST_CONNECTIONS) &&
 	       !curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, (long)KEPT_CONNECTIONS);
 }
 

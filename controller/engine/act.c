@@ -68,8 +68,9 @@ void tick_fail(struct tick *t, enum result r, const char *text)
 
 static enum result plan_effect(struct tick *t, const struct effect *f, struct error *e)
 {
-	struct plan *p = &t->plan;
-	plan_begin(t->runner, t->canary, t->arena, p);
+	struct plan *p = tick_plan(t);
+	if (!p)
+		return error_set(e, RC_EXHAUSTED, "no memory for the plan of %s", effect_name(f->kind));
 	if (target_owns(f->kind))
 		return target_effect(p, f, e);
 	const struct router *router = router_of(p);
@@ -141,7 +142,7 @@ static void written(void *owner, enum result r, const struct object *now, const 
 {
 	struct tick *t = owner;
 	t->call = 0;
-	const struct write *w = &t->plan.writes[t->write_at];
+	const struct write *w = &t->plan->writes[t->write_at];
 	if (r == RC_NOT_FOUND && w->verb == WRITE_DELETE)
 		r = RC_OK; /* gone is what was wanted */
 	if (r != RC_OK) {
@@ -158,8 +159,8 @@ static void written(void *owner, enum result r, const struct object *now, const 
 
 static void next_write(struct tick *t)
 {
-	if (t->write_at < t->plan.count) {
-		t->call = cluster_write(t->runner->engine->o.cluster, &t->plan.writes[t->write_at], written, t);
+	if (t->write_at < t->plan->count) {
+		t->call = cluster_write(t->runner->engine->o.cluster, &t->plan->writes[t->write_at], written, t);
 		return;
 	}
 	t->at++;
@@ -180,7 +181,7 @@ static void next_effect(struct tick *t)
 		tick_fail(t, r, e.text);
 		return;
 	}
-	log_debug("effect", "canary=%s effect=%s writes=%zu", t->runner->key, effect_name(f->kind), t->plan.count);
+	log_debug("effect", "canary=%s effect=%s writes=%zu", t->runner->key, effect_name(f->kind), t->plan->count);
 	t->write_at = 0;
 	next_write(t);
 }

@@ -124,8 +124,9 @@ static void ask_hook(struct tick *t, const struct question *q)
 
 static void ask_metric(struct tick *t, size_t index, bool by_template)
 {
-	plan_begin(t->runner, t->canary, t->arena, &t->plan);
-	t->metric = source_ask(t->runner->engine->sources, &t->plan, index, by_template, metric_answered, t);
+	const struct plan *p = tick_plan(t);
+	if (p)
+		t->metric = source_ask(t->runner->engine->sources, p, index, by_template, metric_answered, t);
 	if (!t->metric)
 		answered(t, ANSWER_ERROR, 0, "no memory for the query", "");
 }
@@ -178,12 +179,32 @@ void tick_ask(struct tick *t)
 	}
 }
 
+/* Room for one answer more; NULL: no memory. */
+static struct answer *next_answer(struct tick *t)
+{
+	if (t->answer_count == t->answer_cap) {
+		size_t cap = t->answer_cap ? t->answer_cap * 2 : 4;
+		struct answer *bigger = arena_alloc(t->arena, cap, sizeof *bigger);
+		if (!bigger)
+			return NULL;
+		for (size_t i = 0; i < t->answer_count; i++)
+			bigger[i] = t->answers[i];
+		t->answers = bigger;
+		t->answer_cap = cap;
+	}
+	return &t->answers[t->answer_count++];
+}
+
 /* In list order, up to the first that does not pass; rollback hooks up to the first that does (flagger-interfaces 1.1).
  */
 static void answered(struct tick *t, enum verdict verdict, double value, const char *text, const char *by)
 {
 	const struct question *q = &t->decision.questions[t->at];
-	struct answer *a = &t->answers[t->answer_count++];
+	struct answer *a = next_answer(t);
+	if (!a) {
+		tick_fail(t, RC_EXHAUSTED, "no memory for an answer");
+		return;
+	}
 	*a = (struct answer){ .asked = *q,
 			      .verdict = verdict,
 			      .value = value,

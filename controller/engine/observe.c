@@ -13,6 +13,15 @@ void plan_begin(const struct runner *r, const struct canary *c, struct arena *a,
 	p->count = 0;
 }
 
+struct plan *tick_plan(struct tick *t)
+{
+	if (!t->plan)
+		t->plan = arena_alloc(t->arena, 1, sizeof *t->plan);
+	if (t->plan)
+		plan_begin(t->runner, t->canary, t->arena, t->plan);
+	return t->plan;
+}
+
 const char *provider_of(const struct plan *p)
 {
 	return text_empty(p->canary->provider) ? p->options->provider : p->canary->provider;

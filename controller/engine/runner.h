@@ -139,11 +139,11 @@ struct tick {
 	struct arena *arena; /* owned */
 	struct canary *canary; /* owned: the one this tick is about, whatever arrives meanwhile */
 	struct observed observed;
-	struct answer answers[ANSWERS_MAX];
-	size_t answer_count;
+	struct answer *answers; /* in the arena, as many as were given: ten thousand ticks may be under way at once */
+	size_t answer_count, answer_cap;
 	struct decision decision;
-	size_t at;        /* question, effect or saying in hand */
-	struct plan plan; /* writes of the effect in hand */
+	size_t at;         /* question, effect or saying in hand */
+	struct plan *plan; /* writes of the effect in hand; in the arena, NULL before the first */
 	size_t write_at;
 	uint64_t call; /* cluster call in flight; 0 none */
 	struct hook_call *hook;
@@ -173,6 +173,7 @@ void tick_fail(struct tick *t, enum result r, const char *text); /* says the err
 /* ---- observe.c ---- */
 enum result tick_observe(struct tick *t, struct error *e);
 void plan_begin(const struct runner *r, const struct canary *c, struct arena *a, struct plan *p);
+struct plan *tick_plan(struct tick *t);               /* begun anew; NULL: no memory */
 const struct router *router_of(const struct plan *p); /* NULL: a provider that we do not know */
 const char *provider_of(const struct plan *p);
 

@@ -54,7 +54,7 @@ static enum result apisix_spec(const struct plan *p, const cJSON *canary, const 
 	(void)canary;
 	CLEANUP(json_delete_p)
 	cJSON *source = plan_tree(p, KIND_APISIX_ROUTE, p->canary->ns, p->canary->route.name);
-	const cJSON *users;
+	const cJSON *users = NULL;
 	enum result rc = users_rule(p, source, &users, e);
 	if (rc != RC_OK)
 		return rc;

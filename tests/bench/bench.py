@@ -176,7 +176,7 @@ def bench_read(count=10000):
         scene.start()
         say(f"start with {count} canaries until ready", f"{time.monotonic() - began:.2f} s")
         say(f"memory with {count} canaries, suspended", f"{scene.serve.rss_bytes() / 1e6:.1f} MB")
-        scene.serve.kill9()
+        scene.serve.kill9()  # its end is not the figure
     finally:
         scene.close()
 
