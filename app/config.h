@@ -114,6 +114,10 @@ struct config {
 			int64_t workers;
 			bool close_client_connections;
 		} nginx;
+		struct {
+			const char *dir, *pid_file; /* dir NULL: not configured */
+			const char *const *test, *const *reload;
+		} upstreams;
 	} node;
 	/* as written */
 	const struct config_policy *policies_written;

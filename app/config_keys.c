@@ -218,12 +218,21 @@ static const struct config_key nginx_keys[] = {
 	  .help = "After each answer: for clients that do not repeat a request which met a closing connection." },
 	{ 0 }
 };
+static const struct config_key upstream_keys[] = {
+	{ "dir", CONFIG_TEXT, IN(node.upstreams.dir), .example = "/etc/nginx/rollcall.d", .help = "Your nginx includes its *.conf; rollcall may write there." },
+	{ "test", CONFIG_TEXTS, IN(node.upstreams.test), "[nginx, -t]", .help = "A file that this command refuses is put back as it was." },
+	{ "reload", CONFIG_TEXTS, IN(node.upstreams.reload), "[nginx, -s, reload]", .help = NULL },
+	{ "pid_file", CONFIG_TEXT, IN(node.upstreams.pid_file), "/run/nginx.pid",
+	  .help = "By it is seen when no worker of before takes requests. Where it cannot be read: 2 s later." },
+	{ 0 }
+};
 static const struct config_key node_keys[] = {
 	{ "name", CONFIG_TEXT, IN(node.name), "rollcall", .help = "Of the node, as its pods carry it." },
 	{ "addresses", CONFIG_TEXT, IN(node.addresses), "127.10.0.0/16", .help = "For pods; within 127.0.0.0/8 nothing has to be set up." },
 	{ "images", CONFIG_LIST, IN(node.images), .keys = image_keys, .entry_bytes = sizeof(struct node_image),
 	  .help = "What runs for a container image." },
 	{ "nginx", CONFIG_SECTION, .keys = nginx_keys, .help = "Serves the Ingress objects." },
+	{ "upstreams", CONFIG_SECTION, .keys = upstream_keys, .help = "An nginx of your own, for Canaries with the annotation rollcall.dev/upstream." },
 	{ 0 }
 };
 

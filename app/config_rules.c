@@ -533,6 +533,18 @@ static void rules_node(struct config_reader *r, struct config *c)
 	if (c->node.nginx.listen && config_parse_address(r->arena, c->node.nginx.listen, &unused, &why) != RC_OK)
 		config_finding(r, place(r, "node", "nginx", "listen", NULL), false, "node.nginx.listen", "%s",
 			       why.text);
+	const struct {
+		const char *key;
+		const char *const *words;
+	} commands[] = { { "test", c->node.upstreams.test }, { "reload", c->node.upstreams.reload } };
+	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+		if (!commands[i].words || !commands[i].words[0])
+			config_finding(r, place(r, "node", "upstreams", commands[i].key, NULL), false,
+				       path_to(r, "node.upstreams.%s", commands[i].key), "is empty; it is a command");
+	if (c->node.upstreams.dir && *c->node.upstreams.dir != '/')
+		config_finding(r, place(r, "node", "upstreams", "dir", NULL), false, "node.upstreams.dir",
+			       "\"%.200s\" must begin with /: nginx reads it from a place of its own",
+			       c->node.upstreams.dir);
 }
 
 static void rules_cluster(struct config_reader *r, const struct config *c)

@@ -29,6 +29,11 @@ enum result hands_create(const struct hands_options *h, struct node **ret, struc
 			   .annotations = c->controller.ingress_annotations_prefix,
 			   .workers = (unsigned)c->node.nginx.workers,
 			   .close_client_connections = c->node.nginx.close_client_connections },
+		.upstreams = { .enabled = c->cluster.embedded,
+			       .dir = c->node.upstreams.dir,
+			       .test = c->node.upstreams.test,
+			       .reload = c->node.upstreams.reload,
+			       .pid_file = c->node.upstreams.pid_file },
 	};
 	enum result r = node_create(&o, ret, e);
 	if (r != RC_OK)

@@ -217,6 +217,7 @@ static enum result build_engine(struct house *h, struct error *e)
 		.metrics_server = metrics_server_of(c),
 		.event_webhook = c->controller.event_webhook ? c->controller.event_webhook : "",
 		.cluster_name = h->cluster->name,
+		.one_machine = c->cluster.embedded,
 	};
 	struct engine_options o = { .loop = h->loop,
 				    .cluster = h->cluster,

@@ -16,6 +16,7 @@ struct controller_options {   /* the flags of the original that change what is w
 	const char *metrics_server;
 	const char *event_webhook; /* "" none */
 	const char *cluster_name;
+	bool one_machine; /* the cluster is embedded: a node of ours sees to the objects of rollcall.dev */
 };
 enum { PLAN_MAX = 64 };
 struct plan {

@@ -13,12 +13,14 @@
 #include "base/loop.h"
 
 /* id, kind, plural, API group ("" is core), preferred version. Ingress: the implementation takes the newest version
- * that the server has; the shape of an object says which it is (backend.service.name or backend.serviceName). */
+ * that the server has; the shape of an object says which it is (backend.service.name or backend.serviceName).
+ * Those of rollcall.dev are of one machine: only embedded/ has them. */
 #define KINDS(X)                                                                                                       \
 	X(CANARY, "Canary", "canaries", "flagger.app", "v1beta1")                                                      \
 	X(METRIC_TEMPLATE, "MetricTemplate", "metrictemplates", "flagger.app", "v1beta1")                              \
 	X(ALERT_PROVIDER, "AlertProvider", "alertproviders", "flagger.app", "v1beta1")                                 \
 	X(DEPLOYMENT, "Deployment", "deployments", "apps", "v1")                                                       \
+	X(NGINX_UPSTREAM, "NginxUpstream", "nginxupstreams", "rollcall.dev", "v1")                                     \
 	X(SERVICE, "Service", "services", "", "v1")                                                                    \
 	X(INGRESS, "Ingress", "ingresses", "networking.k8s.io", "v1")                                                  \
 	X(CONFIG_MAP, "ConfigMap", "configmaps", "", "v1")                                                             \

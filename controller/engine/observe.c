@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "controller/core/revision.h"
 #include "controller/engine/runner.h"
+#include "controller/routers/nginx_upstream.h"
 
 void plan_begin(const struct runner *r, const struct canary *c, struct arena *a, struct plan *p)
 {
@@ -31,7 +32,10 @@ const struct router *router_of(const struct plan *p)
 {
 	/* A release by replicas alone has no router, whatever the provider (ack-extension.md). */
 	bool by_replicas = p->canary->extension && p->canary->analysis.step_replicas > 0;
-	return router_find(by_replicas ? "kubernetes" : provider_of(p));
+	const char *provider = by_replicas ? "kubernetes" : provider_of(p);
+	if (text_eq(provider, "nginx") && !text_empty(nginx_upstream_name(p->canary)))
+		return &router_nginx_upstream;
+	return router_find(provider);
 }
 
 /* A problem that cannot even be told for want of memory is still one. */

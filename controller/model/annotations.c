@@ -13,6 +13,7 @@ static const char *const ours[] = { ANNOTATION_POLICY,
 				    ANNOTATION_GATES,
 				    ANNOTATION_STEPS,
 				    ANNOTATION_REQUEST,
+				    ANNOTATION_UPSTREAM,
 				    "rollcall.dev/requested-by",
 				    "rollcall.dev/release",
 				    "rollcall.dev/original",
@@ -144,6 +145,15 @@ static void check_labels(const cJSON *node, const struct path *p, struct report 
 	}
 }
 
+static void check_upstream(const cJSON *node, const struct path *p, struct report *r)
+{
+	char quoted[REPORT_QUOTE];
+	if (!text_is_dns_label(node->valuestring))
+		report_add(r, LEVEL_FATAL, node, p,
+			   "%s cannot name an upstream of nginx; lower case letters, digits and '-', at most 63",
+			   report_quote(node->valuestring, quoted));
+}
+
 typedef void annotation_rule(const cJSON *node, const struct path *p, struct report *r);
 static const struct {
 	const char *key;
@@ -151,7 +161,7 @@ static const struct {
 } rules[] = {
 	{ ANNOTATION_POLICY, check_policy },    { ANNOTATION_GATES, check_gates },
 	{ ANNOTATION_STEPS, check_steps },      { ANNOTATION_REQUEST, check_request },
-	{ ANNOTATION_EXTENSION, check_switch }, { ANNOTATION_DISTINGUISH, check_labels },
+	{ ANNOTATION_UPSTREAM, check_upstream }, { ANNOTATION_EXTENSION, check_switch }, { ANNOTATION_DISTINGUISH, check_labels },
 	{ ANNOTATION_GENERAL, check_labels },
 };
 

@@ -10,6 +10,8 @@
 #define ANNOTATION_GATES "rollcall.dev/gates"
 #define ANNOTATION_STEPS "rollcall.dev/steps"
 #define ANNOTATION_REQUEST "rollcall.dev/request"
+/* provider nginx without ingressRef: the upstream of the user's own nginx that is written. */
+#define ANNOTATION_UPSTREAM "rollcall.dev/upstream"
 #define ANNOTATION_EXTENSION "alicloud.canary.extension.switch"
 #define ANNOTATION_DISTINGUISH "alicloud.canary.distinguish.labels"
 #define ANNOTATION_GENERAL "alicloud.canary.general.labels"

@@ -81,6 +81,19 @@ static void rule_target_version(const struct subject *s, struct report *r)
 		   report_quote(text, quoted), s->target_kind, wanted);
 }
 
+/* provider nginx, and rollcall.dev/upstream in the place of an Ingress. */
+static void rule_upstream(const struct subject *s, struct report *r)
+{
+	const cJSON *annotations = member(member(s->object, "metadata"), "annotations");
+	const cJSON *upstream = member(annotations, ANNOTATION_UPSTREAM), *ingress = member(s->spec, "ingressRef");
+	struct path parent = path_of("metadata.annotations"), p = path_key(&parent, ANNOTATION_UPSTREAM);
+	if (upstream && *s->provider && strcmp(s->provider, "nginx") != 0)
+		report_add_key(r, LEVEL_MISTAKE, upstream, &p, "it is for provider nginx, not for %s", s->provider);
+	else if (upstream && ingress)
+		report_add_key(r, LEVEL_MISTAKE, upstream, &p,
+			       "it is in the place of an Ingress: leave it or spec.ingressRef out");
+}
+
 /* What each provider needs to find the traffic. */
 static void rule_route(const struct subject *s, struct report *r)
 {
@@ -92,11 +105,14 @@ static void rule_route(const struct subject *s, struct report *r)
 		{ "apisix", "routeRef", "an ApisixRoute" },
 	};
 	struct path spec = path_of("spec");
+	bool upstream = annotation_of(s->object, ANNOTATION_UPSTREAM) != NULL;
 	for (size_t i = 0; s->router && i < sizeof needs / sizeof *needs; i++) {
 		struct path p = path_member(&spec, needs[i].field);
-		if (strcmp(s->provider, needs[i].provider) == 0 && !member(s->spec, needs[i].field))
-			report_add_key(r, LEVEL_MISTAKE, s->spec, &p, "is missing; provider %s needs %s",
-				       needs[i].provider, needs[i].what);
+		if (strcmp(s->provider, needs[i].provider) == 0 && !member(s->spec, needs[i].field) &&
+		    !(upstream && strcmp(s->provider, "nginx") == 0))
+			report_add_key(r, LEVEL_MISTAKE, s->spec, &p, "is missing; provider %s needs %s%s",
+				       needs[i].provider, needs[i].what,
+				       i == 0 ? ", or on one machine the annotation " ANNOTATION_UPSTREAM : "");
 	}
 	const cJSON *service = member(s->spec, "service"), *gateways = member(service, "gatewayRefs");
 	struct path p = path_of("spec.service.gatewayRefs");
@@ -167,6 +183,7 @@ void spec_rules(const struct subject *s, struct report *r)
 	rule_knative(s, r);
 	rule_target_version(s, r);
 	rule_route(s, r);
+	rule_upstream(s, r);
 	if (s->extension)
 		rule_extension_on(s, r);
 	else

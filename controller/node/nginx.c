@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/strbuf.h"
 #include "base/text.h"
+#include "controller/node/nginx_workers.h"
 #include "controller/node/process.h"
 
 enum {
@@ -24,7 +25,6 @@ enum {
 	ROTATE_LOOK_MS = 60 * 1000,
 	LOG_BYTES_MAX = 64 * 1024 * 1024, /* of each log; one more of before is kept */
 	SAID_MAX = 4096,
-	WORKERS_MAX = 512,
 	PATH_BYTES = 4096
 };
 
@@ -34,8 +34,7 @@ struct nginx {
 	enum nginx_stage stage;
 	struct process *job;      /* nginx -t, or the start */
 	struct process *master;   /* NULL: does not run */
-	int workers[WORKERS_MAX]; /* of before the reload */
-	size_t workers_len;
+	struct nginx_workers workers; /* of before the reload */
 	struct mono_ms until;
 	struct timer look, quit, rotate;
 	struct deferred failed;
@@ -49,16 +48,6 @@ struct nginx {
 static bool path_in(const struct nginx *n, const char *name, char buf[PATH_BYTES])
 {
 	return snprintf(buf, PATH_BYTES, "%s/%s", n->o.folder, name) < PATH_BYTES;
-}
-
-static size_t read_start(const char *path, char *buf, size_t size)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t len = fd < 0 ? 0 : read(fd, buf, size - 1);
-	if (fd >= 0)
-		close(fd);
-	buf[len > 0 ? len : 0] = '\0';
-	return len > 0 ? (size_t)len : 0;
 }
 
 static enum result write_whole(const char *path, const char *text, struct error *e)
@@ -132,7 +121,7 @@ static void job_said(const struct nginx *n, char said[SAID_MAX])
 {
 	char path[PATH_BYTES];
 	said[0] = '\0';
-	size_t len = path_in(n, "test.log", path) ? read_start(path, said, SAID_MAX) : 0;
+	size_t len = path_in(n, "test.log", path) ? file_start(path, said, SAID_MAX) : 0;
 	while (len && isspace((unsigned char)said[len - 1]))
 		said[--len] = '\0';
 	for (char *s = said; *s; s++) {
@@ -162,7 +151,7 @@ static bool is_our_master(const struct nginx *n, int pid)
 {
 	char path[64], line[PATH_BYTES];
 	snprintf(path, sizeof path, "/proc/%d/cmdline", pid);
-	size_t len = read_start(path, line, sizeof line);
+	size_t len = file_start(path, line, sizeof line);
 	for (size_t i = 0; i + 1 < len; i++) {
 		if (!line[i])
 			line[i] = ' ';
@@ -176,7 +165,7 @@ static bool nginx_find(struct nginx *n)
 	char path[PATH_BYTES], text[32];
 	if (n->master)
 		return true;
-	if (!path_in(n, "nginx.pid", path) || !read_start(path, text, sizeof text))
+	if (!path_in(n, "nginx.pid", path) || !file_start(path, text, sizeof text))
 		return false;
 	int pid = (int)strtol(text, NULL, 10);
 	if (pid <= 0 || !is_our_master(n, pid))
@@ -189,60 +178,14 @@ bool nginx_runs(const struct nginx *n)
 	return n->master != NULL;
 }
 
-static size_t children_of(int pid, int *list, size_t max)
-{
-	char path[96], text[8192];
-	size_t count = 0;
-	snprintf(path, sizeof path, "/proc/%d/task/%d/children", pid, pid);
-	read_start(path, text, sizeof text);
-	for (char *at = text, *end; count < max; at = end) {
-		long child = strtol(at, &end, 10);
-		if (end == at)
-			break;
-		list[count++] = (int)child;
-	}
-	return count;
-}
-
-/* nginx writes it into the name of a worker before that closes its listening sockets, in one go. */
-static bool takes_requests(int pid)
-{
-	char path[64], line[128];
-	snprintf(path, sizeof path, "/proc/%d/cmdline", pid);
-	return read_start(path, line, sizeof line) && text_starts(line, "nginx: worker process") &&
-	       !strstr(line, "shutting down");
-}
-
 /* ---- taking over ---- */
-
-static bool was_worker(const struct nginx *n, int pid)
-{
-	for (size_t i = 0; i < n->workers_len; i++) {
-		if (n->workers[i] == pid)
-			return true;
-	}
-	return false;
-}
-
-static bool has_taken_over(const struct nginx *n)
-{
-	int now[WORKERS_MAX];
-	size_t len = children_of(process_pid(n->master), now, WORKERS_MAX), fresh = 0;
-	for (size_t i = 0; i < len; i++) {
-		bool takes = takes_requests(now[i]);
-		if (takes && was_worker(n, now[i]))
-			return false;
-		fresh += takes;
-	}
-	return fresh > 0;
-}
 
 static void takeover_look(void *owner)
 {
 	struct nginx *n = owner;
 	struct error e;
 	bool late = loop_now(n->o.loop).v >= n->until.v;
-	if (nginx_find(n) && has_taken_over(n)) {
+	if (nginx_find(n) && nginx_workers_replaced(&n->workers, process_pid(n->master))) {
 		nginx_tell(n, RC_OK, 0, NULL);
 	} else if (late) {
 		nginx_restore(n);
@@ -308,7 +251,7 @@ static enum result nginx_begin(struct nginx *n, struct error *e)
 		return error_set(e, RC_INVALID, "%s: too long", n->o.folder);
 	const char *const argv[] = { n->o.binary, "-c", n->o.conf_file, "-e", log, NULL };
 	n->stage = NGINX_STARTING;
-	n->workers_len = 0;
+	n->workers.len = 0;
 	return job_start(n, argv, start_exited, e);
 }
 
@@ -329,7 +272,7 @@ static void nginx_switch(struct nginx *n)
 	struct error e;
 	enum result r = nginx_install(n, &e);
 	if (r == RC_OK && nginx_find(n)) {
-		n->workers_len = children_of(process_pid(n->master), n->workers, WORKERS_MAX);
+		nginx_workers_note(&n->workers, process_pid(n->master));
 		process_signal(n->master, SIGHUP);
 		takeover_begin(n);
 		return;

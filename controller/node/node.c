@@ -20,6 +20,7 @@
 #include "controller/node/images.h"
 #include "controller/node/orphans.h"
 #include "controller/node/pod.h"
+#include "controller/node/upstreams.h"
 
 enum { OPTIONS_BYTES_MAX = 1024 * 1024, LOOK_MS = 50, BIND_RETRY_MS = 1000, BUSY_MAX = 256, STOP_MS = 25 * 1000 };
 
@@ -39,6 +40,7 @@ struct node {
 	struct site site;
 	struct address_pool pool;
 	struct front *front; /* NULL: no nginx */
+	struct upstreams *upstreams; /* NULL: not of this cluster */
 	struct orphans *orphans;
 	struct pod *pods;
 	struct binding *bindings;
@@ -177,7 +179,10 @@ static enum result node_give_address(void *owner, unsigned port, char ret[ADDRES
 static bool node_served(void *owner, const char *address)
 {
 	const struct node *n = owner;
-	return *address && n->front && front_serves(n->front, address);
+	if (!*address)
+		return false;
+	return (n->front && front_serves(n->front, address)) ||
+	       (n->upstreams && upstreams_serve(n->upstreams, address, 0));
 }
 
 static void node_pod_gone(void *owner, struct pod *p)
@@ -312,6 +317,8 @@ void node_changed(void *node, enum object_change what, const struct object *o)
 		o->kind == KIND_POD || o->kind == KIND_INGRESS || o->kind == KIND_SERVICE || o->kind == KIND_ENDPOINTS;
 	if (routes && n->front)
 		front_changed(n->front);
+	if (n->upstreams && (o->kind == KIND_POD || o->kind == KIND_NGINX_UPSTREAM))
+		upstreams_changed(n->upstreams);
 }
 
 static void node_front_updated(void *owner)
@@ -338,10 +345,14 @@ static void node_look(void *owner)
 	node_sync(n);
 	if (n->front)
 		front_changed(n->front);
+	if (n->upstreams)
+		upstreams_changed(n->upstreams);
 }
 
 void node_start(struct node *n)
 {
+	if (n->upstreams)
+		cluster_want(n->o.cluster, KIND_NGINX_UPSTREAM, NULL, NULL);
 	for (size_t i = 0; i < sizeof wanted_kinds / sizeof wanted_kinds[0]; i++)
 		cluster_want(n->o.cluster, wanted_kinds[i], NULL, NULL);
 	node_look(n);
@@ -400,6 +411,7 @@ void node_destroy(struct node *n)
 		pod_destroy(p);
 	}
 	front_destroy(n->front);
+	upstreams_destroy(n->upstreams);
 	orphans_destroy(n->orphans);
 	timer_stop(&n->look);
 	timer_stop(&n->give_up);
@@ -488,6 +500,8 @@ enum result node_create(const struct node_options *o, struct node **ret, struct 
 		r = make_folder(n->site.pods_folder, e);
 	if (r == RC_OK && o->nginx.enabled)
 		r = front_create(o, node_front_updated, n, &n->front, e);
+	if (r == RC_OK && o->upstreams.enabled)
+		r = upstreams_create(o, node_front_updated, n, &n->upstreams, e);
 	if (r != RC_OK)
 		return r;
 	n->orphans = orphans_create(o->loop, n->site.pods_folder);

@@ -34,6 +34,13 @@ struct node_nginx {
 	bool close_client_connections; /* after each answer: nothing is lost at a reload even for clients that
 					* do not repeat a request which met a connection that was being closed */
 };
+/* The user's own nginx, for NginxUpstream objects. */
+struct node_upstreams {
+	bool enabled; /* the cluster has such objects */
+	const char *dir;                         /* whose *.conf it includes; NULL: not configured */
+	const char *const *test, *const *reload; /* argv, NULL-terminated */
+	const char *pid_file;                    /* of its master; NULL: not known */
+};
 struct node_options {
 	struct loop *loop;       /* borrowed, as are cluster and http */
 	struct cluster *cluster; /* its changed callback must be node_changed, set before cluster_start */
@@ -46,6 +53,7 @@ struct node_options {
 	struct metrics *metrics; /* borrowed; NULL is fine */
 	const char *addresses;   /* for pods; "127.10.0.0/16": within 127.0.0.0/8 nothing has to be set up */
 	struct node_nginx nginx;
+	struct node_upstreams upstreams;
 };
 
 struct node;

@@ -40,7 +40,7 @@ bool render_listen_ok(const char *s)
 }
 
 /* What is inside double quotes. */
-static void add_escaped(struct strbuf *b, const char *s)
+void render_escaped(struct strbuf *b, const char *s)
 {
 	for (; *s; s++) {
 		if (*s == '"' || *s == '\\')
@@ -50,7 +50,7 @@ static void add_escaped(struct strbuf *b, const char *s)
 }
 
 /* The same for a text that a regular expression is to match as it stands. */
-static void add_literal(struct strbuf *b, const char *s)
+void render_literal(struct strbuf *b, const char *s)
 {
 	for (; *s; s++) {
 		if (isalnum((unsigned char)*s))
@@ -161,7 +161,7 @@ static void add_weight(const struct canary_rule *c, unsigned n, struct strbuf *b
 static void add_cookie_value(const struct canary_rule *c, const char *value, int side, struct strbuf *b)
 {
 	strbuf_add(b, " \"~(?:^|;[ ]*)");
-	add_literal(b, c->cookie);
+	render_literal(b, c->cookie);
 	strbuf_addf(b, "=%s[ ]*(?:;|\\\\z)\" %d;", value, side);
 }
 
@@ -188,11 +188,11 @@ static void add_header(const struct canary_rule *c, unsigned n, struct strbuf *b
 	strbuf_addf(b, " $rollcall_header_%u { default $rollcall_cookie_%u;", n, n);
 	if (*c->header && *c->header_value) {
 		strbuf_add(b, " \"~^");
-		add_literal(b, c->header_value);
+		render_literal(b, c->header_value);
 		strbuf_add(b, "\\\\z\" 1;");
 	} else if (*c->header && *c->header_pattern) {
 		strbuf_add(b, " \"~");
-		add_escaped(b, c->header_pattern);
+		render_escaped(b, c->header_pattern);
 		strbuf_add(b, "\" 1;");
 	} else if (*c->header) {
 		strbuf_add(b, " \"~^always\\\\z\" 1; \"~^never\\\\z\" 0;");

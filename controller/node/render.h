@@ -20,3 +20,6 @@ bool render_word_ok(const char *s);
 bool render_listen_ok(const char *s);
 /* The Ingress that a line (from 1) of a configuration comes from, as "ns/name"; false: nobody's. */
 bool render_blame(const char *text, unsigned line, char *buf, size_t size);
+/* A foreign text inside double quotes; and there, as a regular expression that matches just this text. */
+void render_escaped(struct strbuf *b, const char *s);
+void render_literal(struct strbuf *b, const char *s);

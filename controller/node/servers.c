@@ -47,18 +47,23 @@ static const cJSON *service_port(const cJSON *service, const cJSON *wanted)
 
 /* ---- servers ---- */
 
-static void server_add(struct found *f, const char *address, int64_t port)
+const char *server_text(struct arena *a, const char *address, int64_t port)
 {
 	unsigned char raw[16];
 	bool v4 = inet_pton(AF_INET, address, raw) == 1, v6 = !v4 && inet_pton(AF_INET6, address, raw) == 1;
-	if ((!v4 && !v6) || port < 1 || port > 65535 || f->len == f->cap)
-		return;
-	const char *server = arena_printf(f->arena, v6 ? "[%s]:%d" : "%s:%d", address, (int)port);
+	if ((!v4 && !v6) || port < 1 || port > 65535)
+		return NULL;
+	return arena_printf(a, v6 ? "[%s]:%d" : "%s:%d", address, (int)port);
+}
+
+static void server_add(struct found *f, const char *address, int64_t port)
+{
+	const char *server = f->len < f->cap ? server_text(f->arena, address, port) : NULL;
 	if (server)
 		f->list[f->len++] = server;
 }
 
-static bool selects(const cJSON *selector, const cJSON *labels)
+bool server_selected(const cJSON *selector, const cJSON *labels)
 {
 	const cJSON *want;
 	cJSON_ArrayForEach (want, selector) {
@@ -69,7 +74,7 @@ static bool selects(const cJSON *selector, const cJSON *labels)
 	return true;
 }
 
-static bool is_ready(const cJSON *pod)
+bool server_ready(const cJSON *pod)
 {
 	const cJSON *c;
 	if (json_at(pod, "metadata.deletionTimestamp"))
@@ -81,12 +86,11 @@ static bool is_ready(const cJSON *pod)
 	return false;
 }
 
-/* targetPort: a number, the name of a port of the pod, or nothing, which is the Service's own number. */
-static int64_t pod_port(const cJSON *pod, const cJSON *port)
+int64_t server_port(const cJSON *pod, const cJSON *target)
 {
-	const cJSON *target = cJSON_GetObjectItemCaseSensitive(port, "targetPort"), *container, *p;
+	const cJSON *container, *p;
 	if (!cJSON_IsString(target))
-		return json_int(port, "targetPort", json_int(port, "port", 0));
+		return json_int(target, "", 0);
 	cJSON_ArrayForEach (container, json_at(pod, "spec.containers")) {
 		cJSON_ArrayForEach (p, json_at(container, "ports")) {
 			if (text_eq(json_text(p, "name", ""), target->valuestring))
@@ -97,14 +101,21 @@ static int64_t pod_port(const cJSON *pod, const cJSON *port)
 	return text_u64(target->valuestring, 1, 65535, &number, NULL) == RC_OK ? (int64_t)number : 0;
 }
 
+/* targetPort may be nothing, which is the Service's own number. */
+static int64_t service_pod_port(const cJSON *pod, const cJSON *port)
+{
+	const cJSON *target = cJSON_GetObjectItemCaseSensitive(port, "targetPort");
+	return target ? server_port(pod, target) : json_int(port, "port", 0);
+}
+
 static void add_pods(struct found *f, const struct routes_input *in, const cJSON *service, const cJSON *port)
 {
 	const char *ns = json_text(service, "metadata.namespace", "");
 	for (size_t i = 0; i < in->pods.len; i++) {
 		const cJSON *pod = in->pods.items[i];
-		if (text_eq(json_text(pod, "metadata.namespace", ""), ns) && is_ready(pod) &&
-		    selects(json_at(service, "spec.selector"), json_at(pod, "metadata.labels")))
-			server_add(f, json_text(pod, "status.podIP", ""), pod_port(pod, port));
+		if (text_eq(json_text(pod, "metadata.namespace", ""), ns) && server_ready(pod) &&
+		    server_selected(json_at(service, "spec.selector"), json_at(pod, "metadata.labels")))
+			server_add(f, json_text(pod, "status.podIP", ""), service_pod_port(pod, port));
 	}
 }
 

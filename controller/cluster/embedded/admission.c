@@ -12,7 +12,7 @@ enum { LABEL_MAX = 63, KEY_MAX = 253 + 1 + LABEL_MAX, REPLICAS_MAX = 10000 };
 
 #define KINDS_SUPPORTED                                                                                                \
 	"Deployment, Service, Ingress, ConfigMap, Secret, Pod, Endpoints, HorizontalPodAutoscaler (kept, but "         \
-	"nothing is scaled), Canary, MetricTemplate and AlertProvider"
+	"nothing is scaled), Canary, MetricTemplate, AlertProvider and NginxUpstream"
 
 /* ---- kinds ---- */
 

@@ -18,6 +18,7 @@ static const struct {
 	[KIND_ALERT_PROVIDER] = { true, true }, [KIND_DEPLOYMENT] = { true, true },
 	[KIND_INGRESS] = { true, true },        [KIND_SERVICE] = { false, true },
 	[KIND_HPA] = { false, true },           [KIND_POD] = { false, true },
+	[KIND_NGINX_UPSTREAM] = { true, true },
 };
 
 static enum result no_memory(struct error *e)
