@@ -9,18 +9,10 @@
 static const char *const gate_words[] = { "confirm-rollout", "confirm-traffic-increase",
 					  "confirm-step",    "confirm-promotion",
 					  "rollback",        NULL };
-static const char *const ours[] = { ANNOTATION_POLICY,
-				    ANNOTATION_GATES,
-				    ANNOTATION_STEPS,
-				    ANNOTATION_REQUEST,
-				    ANNOTATION_UPSTREAM,
-				    "rollcall.dev/requested-by",
-				    "rollcall.dev/release",
-				    "rollcall.dev/original",
-				    ANNOTATION_EXTENSION,
-				    ANNOTATION_DISTINGUISH,
-				    ANNOTATION_GENERAL,
-				    NULL };
+static const char *const ours[] = { ANNOTATION_POLICY,      ANNOTATION_GATES,        ANNOTATION_STEPS,
+				    ANNOTATION_REQUEST,     ANNOTATION_UPSTREAM,     "rollcall.dev/requested-by",
+				    "rollcall.dev/release", "rollcall.dev/original", ANNOTATION_EXTENSION,
+				    ANNOTATION_DISTINGUISH, ANNOTATION_GENERAL,      NULL };
 
 static const cJSON *annotation_node(const cJSON *object, const char *key)
 {
@@ -159,10 +151,10 @@ static const struct {
 	const char *key;
 	annotation_rule *check;
 } rules[] = {
-	{ ANNOTATION_POLICY, check_policy },    { ANNOTATION_GATES, check_gates },
-	{ ANNOTATION_STEPS, check_steps },      { ANNOTATION_REQUEST, check_request },
-	{ ANNOTATION_UPSTREAM, check_upstream }, { ANNOTATION_EXTENSION, check_switch }, { ANNOTATION_DISTINGUISH, check_labels },
-	{ ANNOTATION_GENERAL, check_labels },
+	{ ANNOTATION_POLICY, check_policy },      { ANNOTATION_GATES, check_gates },
+	{ ANNOTATION_STEPS, check_steps },        { ANNOTATION_REQUEST, check_request },
+	{ ANNOTATION_UPSTREAM, check_upstream },  { ANNOTATION_EXTENSION, check_switch },
+	{ ANNOTATION_DISTINGUISH, check_labels }, { ANNOTATION_GENERAL, check_labels },
 };
 
 /* A mistyped key would switch something off in silence. */

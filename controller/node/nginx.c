@@ -32,8 +32,8 @@ enum nginx_stage { NGINX_IDLE, NGINX_TESTING, NGINX_STARTING, NGINX_TAKEOVER };
 struct nginx {
 	struct nginx_options o;
 	enum nginx_stage stage;
-	struct process *job;      /* nginx -t, or the start */
-	struct process *master;   /* NULL: does not run */
+	struct process *job;          /* nginx -t, or the start */
+	struct process *master;       /* NULL: does not run */
 	struct nginx_workers workers; /* of before the reload */
 	struct mono_ms until;
 	struct timer look, quit, rotate;

@@ -33,7 +33,7 @@ struct nginx_reload {
 	char file[PATH_BYTES];
 	enum reload_undo undo;
 	bool late;
-	struct process *job; /* the test, or the reload */
+	struct process *job;          /* the test, or the reload */
 	struct nginx_workers workers; /* of before */
 	int master;                   /* 0: not known */
 	struct mono_ms until;
@@ -158,19 +158,27 @@ static void job_said(const struct nginx_reload *n, char said[SAID_MAX])
 	}
 }
 
+static int master_pid(const struct nginx_reload *n);
+
 static void reload_refused(struct nginx_reload *n, const char *const *command)
 {
 	char said[SAID_MAX];
 	struct error e;
 	bool tested = n->stage == RELOAD_TESTING;
-	put_back(n);
+	bool asleep = !tested && !n->late && !n->master && !master_pid(n);
+	if (!asleep) /* one that does not run finds a file that has passed the test when it starts */
+		put_back(n);
 	job_said(n, said);
-	if (n->late)
+	if (asleep)
+		error_set(&e, RC_UNREACHABLE, "nginx does not run, by %s; %s is ready for its start: %s",
+			  n->o.pid_file ? n->o.pid_file : "its word", n->file, said);
+	else if (n->late)
 		error_set(&e, RC_UNREACHABLE, "%s did not end within %d s; %s is as before", command[0], JOB_MS / 1000,
 			  n->file);
 	else if (tested && !strstr(said, n->file))
-		error_set(&e, RC_INVALID, "nginx refuses its configuration because of another file; %s is as before: %s",
-			  n->file, said);
+		error_set(&e, RC_INVALID,
+			  "nginx refuses its configuration because of another file; %s is as before: %s", n->file,
+			  said);
 	else
 		error_set(&e, RC_INVALID, "nginx %s; %s is as before: %s",
 			  tested ? "refuses the configuration" : "does not reload", n->file, said);

@@ -9,7 +9,7 @@
 struct nginx_reload;
 struct nginx_reload_options {
 	struct loop *loop;
-	const char *folder;                 /* ours: what nginx says is kept there; borrowed, as all of these */
+	const char *folder;                      /* ours: what nginx says is kept there; borrowed, as all of these */
 	const char *const *test, *const *reload; /* argv, NULL-terminated */
 	const char *pid_file; /* of nginx's master; where it cannot be read, a reload is over after a while */
 	/* Once for each nginx_reload_begin, later. RC_OK: no worker of before takes requests any more. Else the file is

@@ -39,7 +39,7 @@ struct node {
 	struct node_options o;
 	struct site site;
 	struct address_pool pool;
-	struct front *front; /* NULL: no nginx */
+	struct front *front;         /* NULL: no nginx */
 	struct upstreams *upstreams; /* NULL: not of this cluster */
 	struct orphans *orphans;
 	struct pod *pods;

@@ -36,7 +36,7 @@ struct node_nginx {
 };
 /* The user's own nginx, for NginxUpstream objects. */
 struct node_upstreams {
-	bool enabled; /* the cluster has such objects */
+	bool enabled;                            /* the cluster has such objects */
 	const char *dir;                         /* whose *.conf it includes; NULL: not configured */
 	const char *const *test, *const *reload; /* argv, NULL-terminated */
 	const char *pid_file;                    /* of its master; NULL: not known */

@@ -1,7 +1,7 @@
 #pragma once
 /* An NginxUpstream -> the file that the user's nginx includes, and whether a file is still as it was written. Pure.
- * Weighted: "upstream NAME". With conditions (A/B): "upstream NAME_primary", "upstream NAME_canary" and the variable that
- * chooses one. The variable $NAME (- becomes _) names the upstream to pass to in both. */
+ * Weighted: "upstream NAME". With conditions (A/B): "upstream NAME_primary", "upstream NAME_canary" and the variable
+ * that chooses one. The variable $NAME (- becomes _) names the upstream to pass to in both. */
 #include <stdbool.h>
 #include <stddef.h>
 

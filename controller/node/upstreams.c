@@ -19,8 +19,8 @@
 #include "controller/node/upstream_text.h"
 
 enum {
-	GATHER_MS = 50,      /* changes come in bursts */
-	LOOK_MS = 5000,      /* at files that somebody else may have changed, and again after a failure */
+	GATHER_MS = 50, /* changes come in bursts */
+	LOOK_MS = 5000, /* at files that somebody else may have changed, and again after a failure */
 	OPTIONS_MAX = 64 * 1024,
 	LOOK_BYTES_MAX = 64 * 1024 * 1024,
 	KEY_MAX = 512,

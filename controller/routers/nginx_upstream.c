@@ -66,7 +66,8 @@ static cJSON *wanted_spec(const struct plan *p)
 {
 	const struct canary *c = p->canary;
 	CLEANUP(json_delete_p) cJSON *spec = cJSON_CreateObject();
-	bool ok = spec && json_put_text(spec, "canary", c->name) && json_put_text(spec, "port", c->service.target_port) &&
+	bool ok = spec && json_put_text(spec, "canary", c->name) &&
+		  json_put_text(spec, "port", c->service.target_port) &&
 		  json_put(spec, "primarySelector", cJSON_CreateObject()) &&
 		  json_put(spec, "canarySelector", cJSON_CreateObject()) &&
 		  put_side(p, spec, "primarySelector", c->source_name) &&
@@ -210,8 +211,7 @@ static enum result upstream_finalize(const struct router *self, struct plan *p, 
 	cJSON *change = oom ? NULL : json_diff_merge(was, wanted, &oom);
 	if (change && !json_put(patch, "spec", change))
 		oom = true;
-	if (oom || !json_put_int(patch, "spec.canaryWeight", 0) ||
-	    !json_put(patch, "spec.match", cJSON_CreateNull()) ||
+	if (oom || !json_put_int(patch, "spec.canaryWeight", 0) || !json_put(patch, "spec.match", cJSON_CreateNull()) ||
 	    !json_put(patch, "metadata.ownerReferences", cJSON_CreateNull()) ||
 	    !plan_patch(p, KIND_NGINX_UPSTREAM, c->ns, name, patch))
 		return error_set(e, RC_EXHAUSTED, "no memory for the upstream");

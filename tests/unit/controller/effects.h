@@ -4,6 +4,7 @@
 #include "controller/core/revision.h"
 #include "controller/model/canary.h"
 #include "controller/plan.h"
+#include "controller/routers/nginx_upstream.h"
 #include "controller/routers/router.h"
 #include "controller/targets/target.h"
 #include "tests/unit/controller/fake_cluster.h"
@@ -80,10 +81,17 @@ static inline void stage_write(struct stage *s)
 	stage_settle(s);
 }
 
+static inline const struct router *stage_router(const struct stage *s)
+{
+	const char *provider = text_empty(s->canary->provider) ? "nginx" : s->canary->provider;
+	bool upstream = text_eq(provider, "nginx") && !text_empty(nginx_upstream_name(s->canary));
+	return upstream ? &router_nginx_upstream : router_find(provider);
+}
+
 /* Plans and writes; answers what the planner said. */
 static inline enum result stage_effect(struct stage *s, struct effect f)
 {
-	const struct router *router = router_find(text_empty(s->canary->provider) ? "nginx" : s->canary->provider);
+	const struct router *router = stage_router(s);
 	enum result r;
 	stage_plan(s);
 	if (target_owns(f.kind))
@@ -119,7 +127,7 @@ static inline size_t stage_do(struct stage *s, struct effect f)
 
 static inline void stage_observe(struct stage *s)
 {
-	const struct router *router = router_find(text_empty(s->canary->provider) ? "nginx" : s->canary->provider);
+	const struct router *router = stage_router(s);
 	s->seen = (struct observed){ .fresh = true };
 	stage_plan(s);
 	assert_int_equal(target_find("Deployment")->observe(&s->plan, &s->seen, &s->e), RC_OK);
