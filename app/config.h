@@ -13,6 +13,7 @@
 #include "bot/approvals/policy.h"
 #include "bot/bot.h"
 #include "bot/channels/dingtalk/dingtalk.h"
+#include "bot/channels/teams/teams.h"
 #include "bot/channels/webhook/webhook.h"
 #include "controller/model/canary.h"
 #include "controller/node/node.h"
@@ -96,6 +97,9 @@ struct config {
 		const struct dingtalk_robot *robots; /* ends with a NULL name; NULL: not configured */
 		const char *const *robot_hosts;
 	} dingtalk;
+	struct {
+		const struct teams_flow *flows; /* ends with a NULL name; NULL: not configured */
+	} teams;
 	const struct webhook_receiver *webhooks; /* ends with a NULL name; NULL: none */
 	const struct inbound_endpoint *inbound;  /* likewise */
 	struct {

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "app/config_keys.h"
+#include "base/json.h"
 #include "base/standard_webhooks.h"
 #include "base/text.h"
 #include "base/yaml.h"
@@ -139,8 +140,19 @@ static void rules_inbound(struct config_reader *r, const struct config *c)
 	}
 }
 
+static void rules_teams(struct config_reader *r, const struct config *c)
+{
+	for (const struct teams_flow *f = c->teams.flows; f && f->name; f++)
+		if (f->url && !text_starts(f->url, "https://") && !text_starts(f->url, "http://127.0.0.1:")) {
+			const char *path = arena_printf(r->arena, "teams.channels.%s.url", f->name);
+			const cJSON *at = place_of(r, "teams", "channels", f->name);
+			config_finding(r, json_at(at, "url"), false, path ? path : "teams", "must start with https://");
+		}
+}
+
 void config_rules_hooks(struct config_reader *r, struct config *c)
 {
+	rules_teams(r, c);
 	rules_webhooks(r, c);
 	rules_inbound(r, c);
 }

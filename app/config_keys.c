@@ -257,6 +257,7 @@ const struct config_key config_keys[] = {
 		  "is always there and holds for all policies. Changes on SIGHUP." },
 	{ "slack", CONFIG_SECTION, .keys = slack_keys, .help = "A Slack app, over Socket Mode or HTTP." },
 	{ "dingtalk", CONFIG_SECTION, .keys = dingtalk_keys, .help = "DingTalk group robots. Decisions come in by links: see public_url and link_identity." },
+	{ "teams", CONFIG_SECTION, .keys = config_teams_keys, .help = "Microsoft Teams by Workflows. Decisions come in by links, as DingTalk's robots have them." },
 	{ "routes", CONFIG_LIST, IN(routes_written), .keys = route_keys, .entry_bytes = sizeof(struct config_route),
 	  .help = "Where cards go: the first route that fits. The annotation rollcall.dev/channels goes before all of them. "
 		  "Changes on SIGHUP." },

@@ -36,7 +36,7 @@ struct config_key {
 };
 extern const struct config_key config_keys[];
 /* ---- config_keys_hooks.c: entries of what speaks with other systems ---- */
-extern const struct config_key config_webhook_keys[], config_inbound_keys[];
+extern const struct config_key config_webhook_keys[], config_inbound_keys[], config_teams_keys[];
 
 /* Who reads: config_parse.c by the table, config_rules.c what the table cannot say. */
 struct config_reader {

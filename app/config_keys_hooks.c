@@ -1,6 +1,7 @@
 /* The keys of what speaks with other systems. */
 #include "app/config_keys.h"
 #include "bot/api/inbound.h"
+#include "bot/channels/teams/teams.h"
 #include "bot/channels/webhook/webhook.h"
 
 #define DAYS(n) ((int64_t)(n)*86400000)
@@ -23,6 +24,18 @@ const struct config_key config_webhook_keys[] = {
 	{ 0 }
 };
 #undef OF
+#define OF(field) .offset = offsetof(struct teams_flow, field)
+static const struct config_key flow_keys[] = {
+	{ "url", CONFIG_SECRET, OF(url), .example = "${env:TEAMS_WORKFLOW_URL}", .required = true,
+	  .help = "Of the flow \"Post to a channel when a webhook request is received\": its query is a secret." },
+	{ 0 }
+};
+#undef OF
+const struct config_key config_teams_keys[] = {
+	{ "channels", CONFIG_MAP, .offset = offsetof(struct config, teams.flows), .example = "releases", .keys = flow_keys,
+	  .entry_bytes = sizeof(struct teams_flow), .required = true, .help = "Flows by a name of yours; the channel is teams:NAME." },
+	{ 0 }
+};
 static const char *const proofs[] = { "standard-webhooks", "hub", NULL };
 static const char *const formats[] = { "json", "alertmanager", "grafana", NULL };
 #define X(id, word) word,

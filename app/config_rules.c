@@ -277,7 +277,7 @@ static void rules_policy(struct config_reader *r, const struct config *c, const 
 	rules_entries(r, c, p->name, "rights", "weight", p->weight);
 	rules_entries(r, c, p->name, "rights", "override", p->override);
 	rules_freezes_of(r, c, p);
-	if (p->link_identity && c->dingtalk.robots && !c->public_url)
+	if (p->link_identity && (c->dingtalk.robots || c->teams.flows) && !c->public_url)
 		config_finding(r, place(r, "policies", p->name, "link_identity", NULL), false,
 			       path_to(r, "policies.%s.link_identity", p->name), "links need public_url");
 }
@@ -361,6 +361,14 @@ static bool robot_exists(const struct config *c, const char *name)
 	return false;
 }
 
+static bool flow_exists(const struct config *c, const char *name)
+{
+	for (const struct teams_flow *f = c->teams.flows; f && f->name; f++)
+		if (text_eq(f->name, name))
+			return true;
+	return false;
+}
+
 static void rules_channel(struct config_reader *r, const struct config *c, const char *channel, const cJSON *at,
 			  bool key, const char *path)
 {
@@ -371,8 +379,13 @@ static void rules_channel(struct config_reader *r, const struct config *c, const
 		if (!robot_exists(c, channel + strlen("dingtalk:")))
 			config_finding(r, at, key, path, "there is no robot \"%.60s\" under dingtalk.robots",
 				       channel + strlen("dingtalk:"));
+	} else if (text_starts(channel, "teams:")) {
+		if (!flow_exists(c, channel + strlen("teams:")))
+			config_finding(r, at, key, path, "there is no channel \"%.60s\" under teams.channels",
+				       channel + strlen("teams:"));
 	} else {
-		config_finding(r, at, key, path, "\"%.60s\" must be slack:CHANNEL or dingtalk:ROBOT", channel);
+		config_finding(r, at, key, path, "\"%.60s\" must be slack:CHANNEL, dingtalk:ROBOT or teams:CHANNEL",
+			       channel);
 	}
 }
 

@@ -156,6 +156,13 @@ static enum result build_dingtalk(struct house *h, struct channel **ret, struct 
 	return dingtalk_create(&ctx, &o, ret, e);
 }
 
+static enum result build_teams(struct house *h, struct channel **ret, struct error *e)
+{
+	struct channel_context ctx = context_of(h);
+	struct teams_options o = { .flows = h->config->teams.flows };
+	return teams_create(&ctx, &o, ret, e);
+}
+
 static enum result build_webhooks(struct house *h, struct error *e)
 {
 	const struct config *c = h->config;
@@ -187,6 +194,9 @@ static enum result build_channels(struct house *h, struct error *e)
 	}
 	if (r == RC_OK && h->config->dingtalk.robots)
 		r = build_dingtalk(h, &h->channels[n], e);
+	n += h->channels[n] != NULL;
+	if (r == RC_OK && h->config->teams.flows)
+		r = build_teams(h, &h->channels[n], e);
 	n += h->channels[n] != NULL;
 	if (r == RC_OK && h->config->webhooks) {
 		r = build_webhooks(h, e);

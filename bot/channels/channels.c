@@ -5,9 +5,10 @@
 #include "base/text.h"
 #include "bot/channels/dingtalk/dingtalk.h"
 #include "bot/channels/slack/slack.h"
+#include "bot/channels/teams/teams.h"
 
-/* Every platform there is. */
-static const struct channel_ops *const platforms[] = { &slack_ops, &dingtalk_ops };
+/* Every platform that takes cards. */
+static const struct channel_ops *const platforms[] = { &slack_ops, &dingtalk_ops, &teams_ops };
 
 const struct channel_ops *channels_platform(const char *platform)
 {
@@ -36,7 +37,8 @@ enum result channels_check(const char *destination, struct error *e)
 	size_t len = strcspn(destination, ":");
 	memcpy(word, destination, len < sizeof word ? len : sizeof word - 1);
 	const char *near = text_nearest(word, names);
-	return error_set(e, RC_INVALID, "channel \"%s\" is not of the form slack:C012AB3CD or dingtalk:ROBOT%s%s%s",
+	return error_set(e, RC_INVALID,
+			 "channel \"%s\" is not of the form slack:C012AB3CD, dingtalk:ROBOT or teams:CHANNEL%s%s%s",
 			 text_show(destination, strlen(destination), shown), near ? ", did you mean " : "",
 			 near ? near : "", near ? ":..." : "");
 }

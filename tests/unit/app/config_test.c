@@ -170,7 +170,7 @@ static const struct {
 	{ "a route to nowhere", "routes: [{channels: [\"slack:C1\", \"dingtalk:x\", \"irc:#a\"]}]\n",
 	  "c.yaml:1:22: routes[0].channels[0]: there is no slack section to reach \"slack:C1\"\n"
 	  "c.yaml:1:34: routes[0].channels[1]: there is no robot \"x\" under dingtalk.robots\n"
-	  "c.yaml:1:48: routes[0].channels[2]: \"irc:#a\" must be slack:CHANNEL or dingtalk:ROBOT\n" },
+	  "c.yaml:1:48: routes[0].channels[2]: \"irc:#a\" must be slack:CHANNEL, dingtalk:ROBOT or teams:CHANNEL\n" },
 	{ "a route without channels", "routes:\n  - namespace: a\n", "c.yaml:2:5: routes[0].channels: is missing\n" },
 	{ "a language that is none", "languages: {default: fr}\n",
 	  "c.yaml:1:22: languages.default: \"fr\" is not one of en, zh\n" },
@@ -189,6 +189,10 @@ static const struct {
 	  "webhooks: {ci: {url: \"${env:RC_PLAIN_URL}\", secret: \"${env:RC_SECRET}\"}}\n",
 	  "c.yaml:1:22: webhooks.ci.url: must start with https://\n"
 	  "c.yaml:1:53: webhooks.ci.secret: a secret of Standard Webhooks begins with whsec_\n" },
+	{ "a flow by plain HTTP, and one that is none",
+	  "teams: {channels: {r: {url: \"${env:RC_PLAIN_URL}\"}}}\nroutes: [{channels: [\"teams:x\"]}]\n",
+	  "c.yaml:1:29: teams.channels.r.url: must start with https://\n"
+	  "c.yaml:2:22: routes[0].channels[0]: there is no channel \"x\" under teams.channels\n" },
 	{ "an endpoint without proof", "inbound: {ci: {action: rollback, rollout: x}}\n",
 	  "c.yaml:1:15: inbound.ci.secret: there must be a secret or a token, one of the two\n" },
 	{ "an action that is none",

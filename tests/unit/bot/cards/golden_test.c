@@ -14,10 +14,11 @@
 #include "base/text.h"
 #include "bot/channels/dingtalk/dingtalk_render.h"
 #include "bot/channels/slack/slack_render.h"
+#include "bot/channels/teams/teams_render.h"
 #include "samples.h"
 
 enum { FILE_BYTES_MAX = 256 * 1024 };
-static const char *const platforms[] = { "slack", "dingtalk", "text" };
+static const char *const platforms[] = { "slack", "dingtalk", "teams", "text" };
 
 static const char *const *people(void *owner, const char *approver)
 {
@@ -31,13 +32,15 @@ static char *drawn(const struct sample *s, const char *platform, enum card_lang 
 	struct arena *a = arena_create(4 << 20);
 	struct error e;
 	char *out = NULL;
-	const struct card *card = sample_card(s, lang, text_eq(platform, "dingtalk"), a);
+	const struct card *card = sample_card(s, lang, text_eq(platform, "dingtalk") || text_eq(platform, "teams"), a);
 	assert_non_null(card);
 	enum result r = RC_OK;
 	if (text_eq(platform, "text"))
 		out = strdup(card->plain);
 	else if (text_eq(platform, "dingtalk"))
 		r = dingtalk_render_card(card, &out, &e);
+	else if (text_eq(platform, "teams"))
+		r = teams_render_card(card, &out, &e);
 	else if (s->ask)
 		r = slack_render_ask(card, sample_approvers, people, NULL, &out, &e);
 	else
@@ -81,7 +84,8 @@ static void test_golden(void **state)
 			for (unsigned lang = 0; lang < LANG_COUNT; lang++) {
 				char path[256];
 				(void)snprintf(path, sizeof path, "tests/golden/cards/%s.%s.%s.%s", list[i].name,
-					       platforms[p], card_lang_name(lang), p == 2 ? "txt" : "json");
+					       platforms[p], card_lang_name(lang),
+					       text_eq(platforms[p], "text") ? "txt" : "json");
 				char *text = drawn(&list[i], platforms[p], lang);
 				if (text_eq(mode, "write"))
 					write_file(path, text);

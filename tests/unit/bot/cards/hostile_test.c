@@ -13,6 +13,7 @@
 #include "bot/cards/clean.h"
 #include "bot/channels/dingtalk/dingtalk_render.h"
 #include "bot/channels/slack/slack_render.h"
+#include "bot/channels/teams/teams_render.h"
 #include "samples.h"
 
 enum { ROUNDS = 2000, VALUE_BYTES = 10 * 1024 };
@@ -264,6 +265,40 @@ static void check_dingtalk(const char *body)
 	cJSON_Delete(j);
 }
 
+/* Text runs know no markup: what must hold is that everything foreign stands in one, and that links are ours. */
+static void check_teams_blocks(const cJSON *blocks)
+{
+	const cJSON *block, *run;
+	cJSON_ArrayForEach (block, blocks) {
+		if (text_eq(json_text(block, "type", ""), "Container")) {
+			check_teams_blocks(json_at(block, "items"));
+			continue;
+		}
+		assert_string_equal(json_text(block, "type", ""), "RichTextBlock");
+		cJSON_ArrayForEach (run, json_at(block, "inlines")) {
+			assert_string_equal(json_text(run, "type", ""), "TextRun");
+			no_control(json_text(run, "text", "\n"));
+		}
+	}
+}
+
+static void check_teams(const char *body)
+{
+	cJSON *j = NULL;
+	const cJSON *action;
+	struct error e;
+	if (json_parse(body, strlen(body), &j, &e) != RC_OK)
+		fail_msg("%s in %s", e.text, body);
+	assert_true(strlen(body) <= 20 * 1024);
+	const cJSON *card = json_at(j, "attachments.0.content");
+	assert_true(cJSON_GetArraySize(json_at(card, "body")) > 1);
+	check_teams_blocks(json_at(card, "body"));
+	assert_null(json_at(card, "msteams.entities"));
+	cJSON_ArrayForEach (action, json_at(card, "actions"))
+		assert_true(text_starts(json_text(action, "url", ""), "https://rollcall.example.com/"));
+	cJSON_Delete(j);
+}
+
 static void draw_all(const struct sample *s, enum card_lang lang, struct arena *a)
 {
 	struct error e;
@@ -283,6 +318,9 @@ static void draw_all(const struct sample *s, enum card_lang lang, struct arena *
 	assert_non_null(card);
 	assert_int_equal(dingtalk_render_card(card, &body, &e), RC_OK);
 	check_dingtalk(body);
+	free(TAKE(body));
+	assert_int_equal(teams_render_card(card, &body, &e), RC_OK);
+	check_teams(body);
 	free(TAKE(body));
 }
 

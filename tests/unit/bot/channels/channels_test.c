@@ -11,15 +11,15 @@
 static void test_platforms(void **state)
 {
 	(void)state;
-	static const char *const names[] = { "slack", "dingtalk" };
-	for (size_t i = 0; i < 2; i++) {
+	static const char *const names[] = { "slack", "dingtalk", "teams" };
+	for (size_t i = 0; i < 3; i++) {
 		const struct channel_ops *ops = channels_platform(names[i]);
 		assert_non_null(ops);
 		assert_string_equal(ops->platform, names[i]);
 		/* what the bot calls without asking */
 		assert_true(ops->render_card && ops->render_ask && ops->render_text && ops->deliver && ops->destroy);
 	}
-	assert_null(channels_platform("teams"));
+	assert_null(channels_platform("webhook"));
 }
 
 static const struct {
@@ -27,12 +27,15 @@ static const struct {
 } cases[] = {
 	{ "slack:C024BE91L", NULL },
 	{ "dingtalk:releases", NULL },
-	{ "slak:C1",
-	  "channel \"slak:C1\" is not of the form slack:C012AB3CD or dingtalk:ROBOT, did you mean slack:..." },
-	{ "slack:", "channel \"slack:\" is not of the form slack:C012AB3CD or dingtalk:ROBOT, did you mean slack:..." },
-	{ "slack", "channel \"slack\" is not of the form slack:C012AB3CD or dingtalk:ROBOT, did you mean slack:..." },
-	{ "irc:#a", "channel \"irc:#a\" is not of the form slack:C012AB3CD or dingtalk:ROBOT" },
-	{ "", "channel \"\" is not of the form slack:C012AB3CD or dingtalk:ROBOT" },
+	{ "teams:releases", NULL },
+	{ "slak:C1", "channel \"slak:C1\" is not of the form slack:C012AB3CD, dingtalk:ROBOT or teams:CHANNEL, did you "
+		     "mean slack:..." },
+	{ "slack:", "channel \"slack:\" is not of the form slack:C012AB3CD, dingtalk:ROBOT or teams:CHANNEL, did you "
+		    "mean slack:..." },
+	{ "slack", "channel \"slack\" is not of the form slack:C012AB3CD, dingtalk:ROBOT or teams:CHANNEL, did you "
+		   "mean slack:..." },
+	{ "irc:#a", "channel \"irc:#a\" is not of the form slack:C012AB3CD, dingtalk:ROBOT or teams:CHANNEL" },
+	{ "", "channel \"\" is not of the form slack:C012AB3CD, dingtalk:ROBOT or teams:CHANNEL" },
 };
 
 static void test_check(void **state)

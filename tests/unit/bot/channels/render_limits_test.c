@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "bot/channels/dingtalk/dingtalk_render.h"
 #include "bot/channels/slack/slack_render.h"
+#include "bot/channels/teams/teams_render.h"
 
 enum { LINES = CARD_LINES_MAX, TEXT_BYTES = 4000 };
 
@@ -103,8 +104,30 @@ static void test_dingtalk(void **state)
 	free(l);
 }
 
+static void test_teams(void **state)
+{
+	(void)state;
+	struct large *l = calloc(1, sizeof *l);
+	for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
+		char *body = NULL;
+		cJSON *j = NULL;
+		struct error e;
+		fill(l, pieces[i]);
+		assert_int_equal(teams_render_card(&l->card, &body, &e), RC_OK);
+		assert_int_equal(json_parse(body, strlen(body), &j, &e), RC_OK);
+		if (strlen(body) > 20 * 1024)
+			fail_msg("%s: %zu bytes", pieces[i], strlen(body));
+		assert_int_equal(cJSON_GetArraySize(json_at(j, "attachments.0.content.actions")), 0);
+		assert_null(strstr(body, "uuu"));
+		free(body);
+		cJSON_Delete(j);
+	}
+	free(l);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_slack), cmocka_unit_test(test_dingtalk) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_slack), cmocka_unit_test(test_dingtalk),
+					    cmocka_unit_test(test_teams) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
