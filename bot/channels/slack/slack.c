@@ -7,6 +7,7 @@
 #include "base/crypto.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "base/text.h"
 #include "bot/channels/slack/slack_private.h"
 
@@ -106,6 +107,13 @@ static char *render_text(struct channel *c, const char *text, struct error *e)
 	return slack_render_text(text, &body, e) == RC_OK ? body : NULL;
 }
 
+static char *render_chart(struct channel *c, const void *png, size_t len, const char *alt, struct error *e)
+{
+	(void)c;
+	char *body = NULL;
+	return slack_render_chart(png, len, alt, &body, e) == RC_OK ? body : NULL;
+}
+
 static const struct http_route *routes(struct channel *c)
 {
 	return SLACK_OF(c)->routes;
@@ -144,6 +152,7 @@ const struct channel_ops slack_ops = {
 	.render_card = render_card,
 	.render_ask = render_ask,
 	.render_text = render_text,
+	.render_chart = render_chart,
 	.deliver = slack_deliver,
 	.groups = slack_groups_of,
 	.routes = routes,
@@ -228,6 +237,9 @@ enum result slack_create(const struct channel_context *ctx, const struct slack_o
 	s->channel.ops = &slack_ops;
 	s->ctx = *ctx;
 	s->seen = seen_create(SEEN_MAX);
+	s->requests = metrics_add(ctx->metrics, METRIC_COUNTER, "rollcall_slack_requests_total",
+				  "Calls of Slack's Web API, by Slack's own word for what became of them.",
+				  "method,outcome", NULL);
 	if (!s->seen || !copy_options(s, o))
 		return error_set(e, RC_EXHAUSTED, "no memory for the Slack channel");
 	r = slack_groups_create(s, o->usergroups, e);

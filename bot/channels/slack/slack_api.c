@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/metrics.h"
 #include "base/text.h"
 #include "bot/channels/slack/slack_private.h"
 
@@ -18,8 +19,9 @@ struct slack_call {
 	struct slack_call *next, **at;
 	struct http_call *http;
 	struct deferred failed; /* when it could not even start */
-	bool bare;
+	enum slack_body as;
 	char method[64]; /* for texts; never a URL */
+	int64_t held_ms; /* not sent at all: Slack has told us to wait for so long */
 	slack_answered *done;
 	void (*drop)(void *owner);
 	void *owner;
@@ -57,6 +59,43 @@ static void call_over(struct slack_call *c, const struct slack_answer *ans)
 	done(owner, ans);
 }
 
+/* ---- slowing down ---- */
+
+static struct slack_pace *pace_of(struct slack *s, const char *method)
+{
+	for (size_t i = 0; i < SLACK_PACES_MAX; i++)
+		if (text_eq(s->paces[i].method, method))
+			return &s->paces[i];
+	return NULL;
+}
+
+/* There are more places than methods that we call. */
+static void slow_down(struct slack *s, const char *method, int64_t ms)
+{
+	struct slack_pace *p = pace_of(s, method);
+	if (!p)
+		p = pace_of(s, "");
+	if (!p)
+		return;
+	(void)text_copy(p->method, sizeof p->method, method);
+	p->until.v = loop_now(s->ctx.loop).v + ms;
+}
+
+/* For how long a method must still not be called. */
+static int64_t held(struct slack *s, const char *method)
+{
+	const struct slack_pace *p = pace_of(s, method);
+	int64_t left = p ? p->until.v - loop_now(s->ctx.loop).v : 0;
+	return left > 0 ? left : 0;
+}
+
+/* ---- what an answer says ---- */
+
+static bool to_a_url(const struct slack_call *c)
+{
+	return c->as == SLACK_BARE || c->as == SLACK_BYTES;
+}
+
 static const char *error_of(const struct http_answer *answer, const cJSON *body)
 {
 	if (answer->status == 429)
@@ -67,11 +106,40 @@ static const char *error_of(const struct http_answer *answer, const cJSON *body)
 static void explain(const struct slack_call *c, const struct http_answer *answer, const cJSON *body, const char *error,
 		    char *buf, size_t size)
 {
-	const char *needed = json_text(body, "needed", ""),
+	const char *needed = json_text(body, "needed", ""), *advice = slack_advice(error),
 		   *detail = json_text(body, "response_metadata.messages.0", "");
 	char shown[TEXT_SHOWN];
-	(void)snprintf(buf, size, "%s: HTTP %d %s%s%s%s%s", c->method, answer->status, error, *needed ? ", needs " : "",
-		       needed, *detail ? ": " : "", text_show(detail, strlen(detail), shown));
+	(void)snprintf(buf, size, "%s: HTTP %d %s%s%s%s%s%s%s", c->method, answer->status, error,
+		       *needed ? ", needs " : "", needed, *detail ? ": " : "", text_show(detail, strlen(detail), shown),
+		       *advice ? "; " : "", advice);
+}
+
+/* Addresses for one use answer in words of their own. */
+static bool is_good(const struct slack_call *c, const struct http_answer *answer, const cJSON *body)
+{
+	if (answer->status != 200)
+		return false;
+	return c->as == SLACK_BYTES || json_bool(body, "ok", false) ||
+	       (c->as == SLACK_BARE && text_eq(answer->body, "ok"));
+}
+
+static void judge(const struct slack_call *c, const struct http_answer *answer, const cJSON *body,
+		  struct slack_answer *ans)
+{
+	ans->error = error_of(answer, body);
+	ans->body = body;
+	if (is_good(c, answer, body))
+		ans->r = RC_OK;
+	else if ((body && *ans->error) || answer->status == 429)
+		ans->r = answer->status >= 500 ? RC_UNREACHABLE : RC_INVALID;
+	else if (to_a_url(c) && answer->status / 100 == 4)
+		ans->r = RC_INVALID;
+	if (slack_trouble_of(ans->error) == TROUBLE_SLOW) {
+		int64_t wait = http_answer_retry_after(answer, loop_wall(c->slack->ctx.loop));
+		ans->retry_after_ms = wait >= 0 ? wait : RETRY_AFTER_UNSAID_MS;
+		if (!to_a_url(c))
+			slow_down(c->slack, c->method, ans->retry_after_ms);
+	}
 }
 
 static void call_answered(void *owner, enum result r, const struct http_answer *answer, const struct error *why)
@@ -83,23 +151,15 @@ static void call_answered(void *owner, enum result r, const struct http_answer *
 	if (r != RC_OK) {
 		(void)snprintf(text, sizeof text, "%s: %s", c->method, why->text);
 	} else {
-		bool parsed = json_parse(answer->body, answer->len, &body, NULL) == RC_OK;
-		bool plain_ok = c->bare && answer->status == 200 && text_eq(answer->body, "ok");
-		ans.error = error_of(answer, body);
-		ans.body = body;
-		if (answer->status == 200 && (json_bool(body, "ok", false) || plain_ok))
-			ans.r = RC_OK;
-		else if ((parsed && *ans.error) || answer->status == 429)
-			ans.r = answer->status >= 500 ? RC_UNREACHABLE : RC_INVALID;
-		else if (c->bare && answer->status / 100 == 4)
-			ans.r = RC_INVALID;
-		if (slack_trouble_of(ans.error) == TROUBLE_SLOW) {
-			int64_t wait = http_answer_retry_after(answer, loop_wall(c->slack->ctx.loop));
-			ans.retry_after_ms = wait >= 0 ? wait : RETRY_AFTER_UNSAID_MS;
-		}
+		(void)!json_parse(answer->body, answer->len, &body, NULL);
+		judge(c, answer, body, &ans);
 		explain(c, answer, body, ans.error, text, sizeof text);
 	}
 	ans.why = text;
+	metric_inc(c->slack->requests, 1, c->method,
+		   ans.r == RC_OK ? "ok"
+		   : *ans.error   ? slack_error_word(ans.error)
+				  : "no_answer");
 	call_over(c, &ans);
 }
 
@@ -109,25 +169,35 @@ static const struct slack_answer no_memory = {
 
 static void call_failed(void *owner)
 {
-	call_over(owner, &no_memory);
+	struct slack_call *c = owner;
+	const struct slack_answer slower = { .r = RC_INVALID,
+					     .error = "ratelimited",
+					     .why = "Slack has told us to wait",
+					     .retry_after_ms = c->held_ms };
+	call_over(c, c->held_ms ? &slower : &no_memory);
 }
+
+static const char *const content_types[] = {
+	[SLACK_JSON] = "Content-Type: application/json; charset=utf-8",
+	[SLACK_FORM_BODY] = "Content-Type: application/x-www-form-urlencoded",
+	[SLACK_BARE] = "Content-Type: application/json; charset=utf-8",
+	[SLACK_BYTES] = "Content-Type: application/octet-stream",
+};
 
 static struct http_call *start(struct slack_call *c, const struct slack_request *q)
 {
 	struct slack *s = c->slack;
 	char url[URL_BYTES_MAX];
-	int n = snprintf(url, sizeof url, "%s%s", c->bare ? "" : s->api_url, q->method);
+	int n = snprintf(url, sizeof url, "%s%s", to_a_url(c) ? "" : s->api_url, q->method);
 	if (n < 0 || (size_t)n >= sizeof url)
 		return NULL;
-	static const char form[] = "Content-Type: application/x-www-form-urlencoded";
-	static const char json[] = "Content-Type: application/json; charset=utf-8";
 	const char *token = q->as_app ? s->app_authorization : s->authorization;
-	const char *headers[] = { q->as == SLACK_FORM_BODY ? form : json, c->bare ? NULL : token, NULL };
+	const char *headers[] = { content_types[c->as], to_a_url(c) ? NULL : token, NULL };
 	struct http_request request = { .method = "POST",
 					.url = url,
 					.headers = headers,
 					.body = q->body,
-					.body_len = strlen(q->body),
+					.body_len = c->as == SLACK_BYTES ? q->len : strlen(q->body),
 					.timeout_ms = SLACK_TIMEOUT_MS,
 					.max_body_bytes = ANSWER_BYTES_MAX };
 	return http_send(s->ctx.http, &request, call_answered, c, NULL);
@@ -143,15 +213,17 @@ void slack_send(struct slack *s, const struct slack_request *q)
 	*c = (struct slack_call){ .slack = s,
 				  .next = s->calls,
 				  .at = &s->calls,
-				  .bare = q->as == SLACK_BARE,
+				  .as = q->as,
 				  .done = q->done,
 				  .drop = q->drop,
 				  .owner = q->owner };
-	(void)snprintf(c->method, sizeof c->method, "%s", c->bare ? "response_url" : q->method);
+	const char *name = q->as == SLACK_BARE ? "response_url" : q->as == SLACK_BYTES ? "upload" : q->method;
+	(void)text_copy(c->method, sizeof c->method, name);
+	c->held_ms = held(s, c->method);
 	if (s->calls)
 		s->calls->at = &c->next;
 	s->calls = c;
-	c->http = q->body ? start(c, q) : NULL;
+	c->http = q->body && !c->held_ms ? start(c, q) : NULL;
 	if (!c->http)
 		loop_defer(s->ctx.loop, &c->failed, call_failed, c);
 }

@@ -18,9 +18,11 @@ struct delivery {
 	uint64_t row;
 	bool card, update, fallback;
 	bool broken;                    /* the item is no message: nothing is sent */
+	bool repeatable;                /* whatever became of it, doing it again doubles nothing */
 	char *channel, *ts, *thread_ts; /* owned */
 	cJSON *body;                    /* owned */
 	char mark[MARK_BYTES];          /* what its metadata carries */
+	char file[MARK_BYTES];          /* the name of its picture, which is its mark as well */
 	outbox_sent *done;
 	void *owner;
 };
@@ -66,8 +68,7 @@ static enum result meaning(const struct delivery *d, const struct slack_answer *
 			return RC_INVALID;
 		break;
 	}
-	/* an update can be repeated; a post may have arrived */
-	return d->update ? RC_UNREACHABLE : RC_CONFLICT;
+	return d->repeatable ? RC_UNREACHABLE : RC_CONFLICT; /* a post may have arrived */
 }
 
 static void fail(struct delivery *d, const struct slack_answer *ans)
@@ -154,14 +155,55 @@ static void sent(void *owner, const struct slack_answer *ans)
 	}
 }
 
+/* ---- pictures ---- */
+
+/* Without its picture the message is its text, rather than nothing, when the app may not upload. */
+static void chart_sent(void *owner, const struct slack_answer *ans, bool posted)
+{
+	struct delivery *d = owner;
+	enum slack_trouble t = slack_trouble_of(ans->error);
+	d->repeatable = !posted;
+	if (ans->r == RC_OK) {
+		succeed(d, "", "");
+	} else if (ans->r == RC_INVALID && (t == TROUBLE_SETUP || t == TROUBLE_CONTENT || t == TROUBLE_UNKNOWN)) {
+		log_warn("slack_chart_refused", "why=%s", ans->why);
+		d->repeatable = false;
+		send_on(d);
+	} else {
+		fail(d, ans);
+	}
+}
+
+static void send_chart(struct delivery *d)
+{
+	cJSON *chart = cJSON_DetachItemFromObjectCaseSensitive(d->body, "chart");
+	slack_upload(d->slack,
+		     &(struct slack_picture){ .base64 = cJSON_IsString(chart) ? chart->valuestring : "",
+					      .name = d->file,
+					      .alt = json_text(d->body, "text", ""),
+					      .channel = d->channel,
+					      .thread_ts = d->thread_ts },
+		     chart_sent, delivery_free, d);
+	cJSON_Delete(chart);
+}
+
+static void send_first(struct delivery *d)
+{
+	if (!d->broken && json_at(d->body, "chart"))
+		send_chart(d);
+	else
+		send_on(d);
+}
+
 /* ---- looking back ---- */
 
 static const char *found_in(const struct delivery *d, const cJSON *body)
 {
 	const cJSON *m;
 	cJSON_ArrayForEach (m, json_at(body, "messages"))
-		if (text_eq(json_text(m, "metadata.event_type", ""), EVENT_TYPE) &&
-		    text_eq(json_text(m, "metadata.event_payload.id", ""), d->mark))
+		if ((text_eq(json_text(m, "metadata.event_type", ""), EVENT_TYPE) &&
+		     text_eq(json_text(m, "metadata.event_payload.id", ""), d->mark)) ||
+		    text_eq(json_text(m, "files.0.name", ""), d->file))
 			return json_text(m, "ts", "");
 	return NULL;
 }
@@ -178,7 +220,7 @@ static void looked_back(void *owner, const struct slack_answer *ans)
 	if (ts)
 		succeed(d, "", ts);
 	else if (answered || ans->r == RC_INVALID)
-		send_on(d); /* it did not arrive, or nobody can tell */
+		send_first(d); /* it did not arrive, or nobody can tell */
 	else
 		fail(d, ans);
 }
@@ -220,7 +262,7 @@ static bool take_address(struct delivery *d, const struct outbox_item *item)
 	else
 		d->channel = strdup(channel);
 	d->card = item->kind == OUTBOX_CARD;
-	d->update = d->card && item->message_id && *item->message_id;
+	d->update = d->repeatable = d->card && item->message_id && *item->message_id;
 	d->ts = strdup(d->update ? slash ? slash + 1 : ts : "");
 	d->thread_ts = strdup(d->update ? "" : in_thread ? in_thread + 1 : thread);
 	return d->channel && d->ts && d->thread_ts;
@@ -254,6 +296,7 @@ void slack_deliver(void *channel_owner, const struct outbox_item *item, outbox_s
 	}
 	*d = (struct delivery){ .slack = s, .row = item->row, .done = done, .owner = owner };
 	(void)snprintf(d->mark, sizeof d->mark, "%llu/%.240s", (unsigned long long)item->row, item->subject);
+	(void)snprintf(d->file, sizeof d->file, "rollout-%llu.png", (unsigned long long)item->row);
 	enum result r = json_parse(item->body, strlen(item->body), &d->body, NULL);
 	if (!take_address(d, item) || r == RC_EXHAUSTED || (r == RC_OK && !complete_body(d))) {
 		delivery_over(d, &no_memory);
@@ -263,5 +306,5 @@ void slack_deliver(void *channel_owner, const struct outbox_item *item, outbox_s
 	if (item->maybe_sent && !d->update && !d->broken && s->history != HISTORY_NO)
 		look_back(d);
 	else
-		send_on(d);
+		send_first(d);
 }

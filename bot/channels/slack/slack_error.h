@@ -14,3 +14,7 @@ enum slack_trouble {
 	TROUBLE_UNKNOWN
 };
 enum slack_trouble slack_trouble_of(const char *error);
+/* What a person should do about it; "" nothing, it passes by itself or is ours to mend. */
+const char *slack_advice(const char *error);
+/* The same word from a closed set, for metrics: "other" for what nobody has described. */
+const char *slack_error_word(const char *error);

@@ -8,7 +8,7 @@
 #include "bot/channels/slack/slack_payload.h"
 #include "bot/channels/slack/slack_render.h"
 
-enum { SLACK_HOSTS_MAX = 4, SLACK_TIMEOUT_MS = 10000 };
+enum { SLACK_HOSTS_MAX = 4, SLACK_TIMEOUT_MS = 10000, SLACK_PACES_MAX = 24 };
 
 struct slack_call;
 struct slack_responder;
@@ -17,6 +17,12 @@ struct slack_question;
 struct slack_sockets;
 struct slack_person;
 struct slack_home;
+
+/* A method that must not be called for a while. */
+struct slack_pace {
+	char method[48]; /* "" free */
+	struct mono_ms until;
+};
 
 /* May our app read messages back? Learnt by trying. */
 enum slack_history { HISTORY_UNKNOWN, HISTORY_YES, HISTORY_NO };
@@ -35,6 +41,8 @@ struct slack {
 	char *hosts[SLACK_HOSTS_MAX + 1];
 	struct http_route routes[3];
 	struct slack_call *calls; /* under way */
+	struct slack_pace paces[SLACK_PACES_MAX];
+	struct metric *requests;
 	struct slack_responder *responders;
 	struct slack_group *groups;
 	struct slack_person *people;
@@ -65,16 +73,23 @@ struct slack_answer {
 };
 /* Last word on a call. *ans lives until it returns. */
 typedef void slack_answered(void *owner, const struct slack_answer *ans);
-enum slack_body { SLACK_JSON, SLACK_FORM_BODY, SLACK_BARE /* JSON to a whole URL, without our token */ };
+enum slack_body {
+	SLACK_JSON,
+	SLACK_FORM_BODY,
+	SLACK_BARE, /* JSON to a whole URL, without our token */
+	SLACK_BYTES /* a file to a whole URL, without our token */
+};
 struct slack_request {
 	enum slack_body as;
-	const char *method; /* "chat.postMessage"; for SLACK_BARE the URL, which is a secret */
-	bool as_app;        /* with the app's token, not the bot's */
-	const char *body;
+	const char *method;        /* "chat.postMessage"; for the last two the URL, which is a secret */
+	bool as_app;               /* with the app's token, not the bot's */
+	const char *body;          /* NULL: the call fails */
+	size_t len;                /* of SLACK_BYTES */
 	slack_answered *done;      /* runs once, later (at once only without memory); not after slack_calls_drop */
 	void (*drop)(void *owner); /* instead of done, by slack_calls_drop; frees owner; may be NULL */
 	void *owner;
 };
+/* A method that Slack has told to slow down is not called before its time: the call fails as Slack would let it. */
 void slack_send(struct slack *s, const struct slack_request *q);
 void slack_calls_drop(struct slack *s);
 
@@ -109,12 +124,29 @@ void slack_homes_destroy(struct slack *s);
 void slack_sockets_start(struct slack *s);
 void slack_sockets_destroy(struct slack *s);
 
+/* ---- slack_address.c: where we may go at Slack's word ---- */
+/* https, and a host of ours; or exactly the origin of api_url. */
+bool slack_response_url_good(const struct slack *s, const char *url);
+/* https or wss to Slack, or where api_url is. */
+bool slack_address_good(const struct slack *s, const char *url);
+
 /* ---- slack_respond.c: answers to people ---- */
 /* Copies what it needs; NULL: no memory. */
 struct responder *slack_responder_create(struct slack *s, const struct slack_inbound *in);
 void slack_responders_detach(struct slack *s);
-/* https, and a host of ours; or exactly the origin of api_url. */
-bool slack_response_url_good(const struct slack *s, const char *url);
+
+/* ---- slack_upload.c: pictures ---- */
+struct slack_picture {
+	const char *base64;
+	const char *name; /* of the file; letters, digits, dots and dashes */
+	const char *alt;
+	const char *channel, *thread_ts;
+};
+/* posted: it may stand in the channel, whatever ans says; else nobody can have seen it. */
+typedef void slack_uploaded(void *owner, const struct slack_answer *ans, bool posted);
+/* Copies. done once; drop instead when the channel goes before. */
+void slack_upload(struct slack *s, const struct slack_picture *p, slack_uploaded *done, void (*drop)(void *owner),
+		  void *owner);
 
 /* ---- slack_deliver.c: the outbox's hand ---- */
 void slack_deliver(void *channel_owner, const struct outbox_item *item, outbox_sent *done, void *owner);

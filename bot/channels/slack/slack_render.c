@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -22,6 +23,7 @@ enum {
 	MENTIONS_MAX = 20,
 	HOME_CARDS_MAX = 15, /* of 100 blocks each takes five */
 	HOME_LINE_CHARS = 150,
+	ALT_CHARS = 900,
 };
 /* How much of a line stays when a card does not fit: tried in this order. */
 static const size_t line_chars[] = { 600, 300, 150, 80, 40 };
@@ -336,6 +338,27 @@ enum result slack_render_ask(const struct card *card, const char *const *who_may
 	enum result r = render(card, mentions, ret, e);
 	arena_destroy(a);
 	strbuf_finish(&who);
+	return r;
+}
+
+/* ---- pictures ---- */
+
+enum result slack_render_chart(const void *png, size_t len, const char *alt, char **ret, struct error *e)
+{
+	struct arena *a = arena_create(64 * 1024);
+	char *base64 = text_base64(png, len, false);
+	struct strbuf body, escaped;
+	strbuf_init(&body, BODY_BYTES_MAX);
+	strbuf_init(&escaped, BODY_BYTES_MAX);
+	slack_escape(&escaped, a ? clean(a, alt, ALT_CHARS) : "", ALT_CHARS);
+	strbuf_addf(&body, "{\"mrkdwn\":false,\"chart\":\"%s\",\"text\":", base64 ? base64 : "");
+	strbuf_add_json(&body, escaped.s);
+	strbuf_addc(&body, '}');
+	enum result r = base64 ? finish(&body, ret, e) : error_set(e, RC_EXHAUSTED, "no memory for a chart");
+	strbuf_finish(&escaped);
+	strbuf_finish(&body);
+	free(base64);
+	arena_destroy(a);
 	return r;
 }
 

@@ -17,6 +17,8 @@ MUST_CHECK enum result slack_render_text(const char *text, char **ret, struct er
 MUST_CHECK enum result slack_render_offer(const char *text, const struct card_button *buttons, size_t count, char **ret,
 					  struct error *e);
 
+/* A picture as what slack_deliver uploads: {"chart":BASE64,"text":ALT}. */
+MUST_CHECK enum result slack_render_chart(const void *png, size_t len, const char *alt, char **ret, struct error *e);
 /* The arguments of views.publish for somebody's Home: questions that wait for them. note: instead of them, or "". */
 MUST_CHECK enum result slack_render_home(const char *user, const struct card *const *cards, size_t count,
 					 const char *note, enum card_lang lang, char **ret, struct error *e);

@@ -2,8 +2,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <curl/curl.h>
-
 #include "base/crypto.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -59,39 +57,6 @@ void slack_responders_detach(struct slack *s)
 		r->at = NULL;
 		r->next = NULL;
 	}
-}
-
-/* ---- where we may post to ---- */
-
-static bool same_origin(const char *url, const char *base)
-{
-	const char *host = strstr(base, "://");
-	if (!host)
-		return false;
-	size_t len = (size_t)(host + 3 - base) + strcspn(host + 3, "/?#");
-	return strncmp(url, base, len) == 0 && url[len] == '/';
-}
-
-bool slack_response_url_good(const struct slack *s, const char *url)
-{
-	if (same_origin(url, s->api_url) && !strpbrk(url, "@\\"))
-		return true;
-	CURLU *u = curl_url();
-	char *scheme = NULL, *host = NULL, *user = NULL, *port = NULL;
-	bool good = false;
-	if (u && curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK &&
-	    curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
-	    curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
-	    curl_url_get(u, CURLUPART_USER, &user, 0) == CURLUE_NO_USER &&
-	    curl_url_get(u, CURLUPART_PORT, &port, 0) == CURLUE_NO_PORT && text_eq(scheme, "https"))
-		for (size_t i = 0; s->hosts[i] && !good; i++)
-			good = text_eq(host, s->hosts[i]);
-	curl_free(scheme);
-	curl_free(host);
-	curl_free(user);
-	curl_free(port);
-	curl_url_cleanup(u);
-	return good;
 }
 
 /* ---- saying ---- */

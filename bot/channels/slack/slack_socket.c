@@ -2,9 +2,6 @@
  * that Slack is about to close is read and acknowledged on until it goes, and its successor is open before that. */
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-
-#include <curl/curl.h>
 
 #include "base/crypto.h"
 #include "base/json.h"
@@ -218,36 +215,11 @@ static void closed(void *owner, const struct ws_end *end)
 
 /* ---- opening ---- */
 
-static bool host_ends(const char *host, const char *domain)
-{
-	size_t n = strlen(host), m = strlen(domain);
-	return n > m && strcasecmp(host + n - m, domain) == 0;
-}
-
-/* What a forged answer named would get the ticket. Another host than Slack's only where the configured API is. */
-static bool address_good(const struct slack *s, const char *url)
-{
-	CURLU *u = curl_url(), *api = curl_url();
-	char *host = NULL, *api_host = NULL;
-	bool good = false;
-	if (u && api && curl_url_set(u, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK &&
-	    curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
-	    curl_url_set(api, CURLUPART_URL, s->api_url, 0) == CURLUE_OK &&
-	    curl_url_get(api, CURLUPART_HOST, &api_host, 0) == CURLUE_OK)
-		good = host_ends(host, ".slack.com") || host_ends(host, ".slack-gov.com") ||
-		       strcasecmp(host, api_host) == 0;
-	curl_free(host);
-	curl_free(api_host);
-	curl_url_cleanup(u);
-	curl_url_cleanup(api);
-	return good;
-}
-
 static enum result open_at(struct slack_sockets *all, const char *url, struct error *e)
 {
 	static const struct ws_handlers handlers = { .message = message, .closed = closed };
 	struct slack *s = all->slack;
-	if (!address_good(s, url))
+	if (!slack_address_good(s, url))
 		return error_set(e, RC_REFUSED, "Slack named an address that is not Slack's");
 	struct slack_socket *k = calloc(1, sizeof *k);
 	if (!k)

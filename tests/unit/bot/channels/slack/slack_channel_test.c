@@ -621,10 +621,19 @@ static bool noted(void *owner)
 
 #define BODY "{\"text\":\"t\",\"blocks\":[{\"type\":\"divider\"}]}"
 
+static struct delivered deliver_item(struct fixture *f, const struct outbox_item *item)
+{
+	struct delivered d = { .loop = f->web.loop };
+	f->slack->ops->deliver(f->slack, item, note, &d);
+	assert_int_equal(d.count, 0); /* later, never inside the call */
+	web_run_until(f->web.loop, noted, &d);
+	assert_int_equal(d.count, 1);
+	return d;
+}
+
 static struct delivered deliver(struct fixture *f, enum outbox_kind kind, const char *channel, const char *message_id,
 				bool maybe_sent)
 {
-	struct delivered d = { .loop = f->web.loop };
 	struct outbox_item item = { .row = 7,
 				    .kind = kind,
 				    .channel = channel,
@@ -633,11 +642,7 @@ static struct delivered deliver(struct fixture *f, enum outbox_kind kind, const 
 				    .body = BODY,
 				    .message_id = message_id,
 				    .maybe_sent = maybe_sent };
-	f->slack->ops->deliver(f->slack, &item, note, &d);
-	assert_int_equal(d.count, 0); /* later, never inside the call */
-	web_run_until(f->web.loop, noted, &d);
-	assert_int_equal(d.count, 1);
-	return d;
+	return deliver_item(f, &item);
 }
 
 static void test_post_and_update(void **state)
@@ -712,6 +717,7 @@ static void test_troubles(void **state)
 	for (size_t i = 0; i < sizeof troubles / sizeof *troubles; i++) {
 		const char *path = troubles[i].update ? "/api/chat.update" : "/api/chat.postMessage";
 		web_forget(&f->web);
+		memset(SLACK_OF(f->slack)->paces, 0, sizeof SLACK_OF(f->slack)->paces);
 		web_answers(&f->web, path, troubles[i].status, troubles[i].body, troubles[i].header);
 		struct delivered d =
 			deliver(f, OUTBOX_CARD, "slack:C09", troubles[i].update ? "1700000000.000200" : "", false);
@@ -721,6 +727,105 @@ static void test_troubles(void **state)
 				 (long long)d.retry_after_ms, d.why);
 		assert_int_equal(f->web.call_count, 1);
 	}
+}
+
+/* A method that was told to slow down is left alone until its time; others go on. */
+static void test_a_pause_is_kept(void **state)
+{
+	struct fixture *f = *state;
+	web_answers(&f->web, "/api/chat.update", 429, NO("ratelimited"), "Retry-After: 7");
+	struct delivered d = deliver(f, OUTBOX_CARD, "slack:C09", "1700000000.000200", false);
+	assert_int_equal(d.retry_after_ms, 7000);
+	d = deliver(f, OUTBOX_CARD, "slack:C10", "1700000000.000300", false);
+	assert_int_equal(d.r, RC_UNREACHABLE);
+	assert_true(d.retry_after_ms > 6000 && d.retry_after_ms <= 7000);
+	assert_false(d.pause);
+	assert_int_equal(web_count(&f->web, "/api/chat.update"), 1);
+	d = deliver(f, OUTBOX_CARD, "slack:C09", "", false);
+	assert_int_equal(d.r, RC_OK);
+	SLACK_OF(f->slack)->paces[0].until.v = loop_now(f->web.loop).v; /* the time has come */
+	d = deliver(f, OUTBOX_CARD, "slack:C10", "1700000000.000300", false);
+	assert_int_equal(d.r, RC_OK);
+	assert_int_equal(web_count(&f->web, "/api/chat.update"), 2);
+}
+
+/* ---- pictures ---- */
+
+#define PNG "iVBORw0KGgo="
+#define CHART "{\"mrkdwn\":false,\"chart\":\"" PNG "\",\"text\":\"how it went & why\"}"
+
+static struct delivered deliver_chart(struct fixture *f, bool maybe_sent)
+{
+	struct outbox_item item = { .row = 7,
+				    .kind = OUTBOX_REPLY,
+				    .channel = "slack:C09",
+				    .subject = "UID/REV",
+				    .body = CHART,
+				    .message_id = "1700000000.000200",
+				    .maybe_sent = maybe_sent };
+	return deliver_item(f, &item);
+}
+
+static void upload_answers(struct fixture *f, const char *base)
+{
+	static char url[256];
+	(void)snprintf(url, sizeof url, "{\"ok\":true,\"upload_url\":\"%s/up\",\"file_id\":\"F1\"}", base);
+	web_answers(&f->web, "/api/files.getUploadURLExternal", 200, url, NULL);
+}
+
+static void test_a_picture(void **state)
+{
+	struct fixture *f = *state;
+	upload_answers(f, f->web.base);
+	web_answers(&f->web, "/up", 200, "OK - 8", NULL);
+	web_answers(&f->web, "/api/files.completeUploadExternal", 200, "{\"ok\":true,\"files\":[{\"id\":\"F1\"}]}",
+		    NULL);
+	struct delivered d = deliver_chart(f, false);
+	assert_int_equal(d.r, RC_OK);
+	assert_string_equal(web_find(&f->web, "/api/files.getUploadURLExternal", 0)->body,
+			    "filename=rollout-7.png&length=8&alt_txt=how%20it%20went%20%26%20why");
+	assert_string_equal(web_find(&f->web, "/up", 0)->body, "\x89PNG\r\n\x1a\n");
+	assert_string_equal(web_find(&f->web, "/up", 0)->authorization, "");
+	assert_string_equal(web_find(&f->web, "/api/files.completeUploadExternal", 0)->body,
+			    "{\"files\":[{\"id\":\"F1\",\"title\":\"how it went & why\"}],\"channel_id\":\"C09\","
+			    "\"thread_ts\":\"1700000000.000200\"}");
+	assert_int_equal(web_count(&f->web, "/api/chat.postMessage"), 0);
+}
+
+static void test_a_picture_that_cannot_be(void **state)
+{
+	struct fixture *f = *state;
+	/* no right to upload: the words at least */
+	web_answers(&f->web, "/api/files.getUploadURLExternal", 200,
+		    "{\"ok\":false,\"error\":\"missing_scope\",\"needed\":\"files:write\"}", NULL);
+	struct delivered d = deliver_chart(f, false);
+	assert_int_equal(d.r, RC_OK);
+	assert_false(d.pause);
+	const char *words = web_find(&f->web, "/api/chat.postMessage", 0)->body;
+	assert_non_null(strstr(words, "how it went & why"));
+	assert_null(strstr(words, PNG));
+	assert_non_null(strstr(f->log, "add the scope to the app"));
+	/* an address that is not Slack's gets nothing */
+	upload_answers(f, "https://evil.example");
+	d = deliver_chart(f, false);
+	assert_int_equal(d.r, RC_OK);
+	assert_int_equal(web_count(&f->web, "/api/chat.postMessage"), 2);
+	/* trouble before anybody can have seen it: again, without a doubt */
+	upload_answers(f, f->web.base);
+	web_answers(&f->web, "/up", 503, "no", NULL);
+	d = deliver_chart(f, false);
+	assert_int_equal(d.r, RC_UNREACHABLE);
+	/* and after: it is looked for by its name, and not sent twice */
+	upload_answers(f, f->web.base);
+	web_answers(&f->web, "/up", 200, "OK - 8", NULL);
+	web_answers(&f->web, "/api/files.completeUploadExternal", 502, "<html>", NULL);
+	d = deliver_chart(f, false);
+	assert_int_equal(d.r, RC_CONFLICT);
+	web_answers(&f->web, "/api/conversations.replies", 200,
+		    "{\"ok\":true,\"messages\":[{\"ts\":\"5.5\",\"files\":[{\"name\":\"rollout-7.png\"}]}]}", NULL);
+	d = deliver_chart(f, true);
+	assert_int_equal(d.r, RC_OK);
+	assert_int_equal(web_count(&f->web, "/api/files.getUploadURLExternal"), 4);
 }
 
 static void test_plain_fallback(void **state)
@@ -950,6 +1055,9 @@ int main(void)
 		WITH(test_post_and_update),
 		WITH(test_post_to_a_person),
 		WITH(test_troubles),
+		WITH(test_a_pause_is_kept),
+		WITH(test_a_picture),
+		WITH(test_a_picture_that_cannot_be),
 		WITH(test_plain_fallback),
 		WITH(test_look_back),
 		WITH(test_rendering),
