@@ -202,8 +202,8 @@ class Story(unittest.TestCase):
         self.assertEqual(status["conditions"][0]["status"], "True")
         final = self.card(lambda m: m.ts == card.ts and not m.buttons or "omplete" in m.plain, what="the final card")
         self.assertGreater(len(final.edits), 3, "one message, updated in place")
-        picture = rig.wait_for(lambda: next((m for m in self.slack.replies(final) if m.files), None), 30, "its chart")
-        file = self.slack.workspace.files[picture.files[0]["id"]]
+        picture = rig.wait_for(lambda: next((m for m in self.scene.slack.replies(final) if m.files), None), 30, "its chart")
+        file = self.scene.slack.workspace.files[picture.files[0]["id"]]
         self.assertTrue(file.content.startswith(b"\x89PNG") and file.alt_text)
         hook = self.scene.hooks  # the seed's own hook goes to an outside host and must have been tried, not delivered
         self.assertTrue(any("Post-rollout" in text for text in self.scene.said()), self.scene.said())
