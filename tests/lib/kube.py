@@ -11,6 +11,13 @@ import rig
 
 # kind -> (apiVersion when none is asked for, plural, namespaced)
 KINDS = {
+    "ApisixRoute": ("apisix.apache.org/v2", "apisixroutes", True),
+    "DestinationRule": ("networking.istio.io/v1beta1", "destinationrules", True),
+    "HTTPProxy": ("projectcontour.io/v1", "httpproxies", True),
+    "HTTPRoute": ("gateway.networking.k8s.io/v1", "httproutes", True),
+    "TraefikService": ("traefik.io/v1alpha1", "traefikservices", True),
+    "TrafficSplit": ("split.smi-spec.io/v1alpha3", "trafficsplits", True),
+    "VirtualService": ("networking.istio.io/v1beta1", "virtualservices", True),
     "AlertProvider": ("flagger.app/v1beta1", "alertproviders", True),
     "Canary": ("flagger.app/v1beta1", "canaries", True),
     "ClusterRole": ("rbac.authorization.k8s.io/v1", "clusterroles", False),
