@@ -1,10 +1,10 @@
 /* POST /api/v1/apply: manifests one after the other, as they stand in the stream, so that the answer says of each what
  * became of it. */
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/manifest.h"
 #include "app/objects_room.h"
 #include "base/json.h"
 #include "base/strbuf.h"
@@ -15,10 +15,17 @@
 
 enum { MANIFESTS_MAX = 1000, STEP_MAX = 128 };
 
+struct manifest {
+	const struct yaml_doc *doc; /* knows its place */
+	cJSON *tree;
+};
 struct apply {
 	struct objects_call call; /* first */
 	struct yaml_doc **docs;   /* owned */
+	size_t doc_count;
+	struct manifest *manifests; /* owned, as are their trees that have not been taken yet */
 	size_t count, at;
+	bool dry;                         /* say what would be done */
 	cJSON *tree;                      /* owned: the manifest at hand */
 	char before[OBJECTS_VERSION_MAX]; /* of the object; "": there was none */
 	size_t errors;
@@ -28,43 +35,24 @@ struct apply {
 static void apply_finish(struct objects_call *c)
 {
 	struct apply *a = (struct apply *)c;
-	yaml_free(a->docs, a->count);
+	for (size_t i = a->at; i < a->count; i++)
+		cJSON_Delete(a->manifests[i].tree);
+	free(a->manifests);
+	yaml_free(a->docs, a->doc_count);
 	cJSON_Delete(a->tree);
 	strbuf_finish(&a->answer);
 }
 
-/* ---- where ---- */
-
-/* The next step of "spec.ports[0].name"; false at its end. */
-static bool path_step(const char **path, char step[STEP_MAX])
+static const struct yaml_doc *doc_of(const struct apply *a)
 {
-	size_t n = strcspn(*path, ".[]: ");
-	if (!n || n >= STEP_MAX)
-		return false;
-	memcpy(step, *path, n);
-	step[n] = '\0';
-	*path += n;
-	*path += **path == ']' ? 1 : 0;
-	*path += **path == '.' || **path == '[' ? 1 : 0;
-	return true;
+	return a->manifests[a->at].doc;
 }
 
-/* Errors begin with the path of a field: its place, or that of the nearest one around it that is written. */
+/* ---- where ---- */
+
 static struct yaml_place place_of(const struct apply *a, const char *text)
 {
-	char step[STEP_MAX];
-	const cJSON *v = a->tree;
-	while (path_step(&text, step)) {
-		uint64_t i = 0;
-		const cJSON *next = cJSON_GetObjectItemCaseSensitive(v, step);
-		if (cJSON_IsArray(v) && text_u64(step, 0, INT32_MAX, &i, NULL) == RC_OK)
-			next = cJSON_GetArrayItem(v, (int)i);
-		if (!next)
-			break;
-		v = next;
-	}
-	struct yaml_place at = yaml_key_place(a->docs[a->at], v);
-	return at.line ? at : yaml_place(a->docs[a->at], v);
+	return manifest_place(doc_of(a), a->tree, text);
 }
 
 /* ---- what the answer says of each ---- */
@@ -102,7 +90,8 @@ static void add_entry(struct apply *a, const char *outcome, struct yaml_place at
 static void close_entry(struct apply *a, const char *outcome, const char *reason)
 {
 	strbuf_addc(&a->answer, '}');
-	objects_record(&a->call, "object.apply", kind_of(a), ns_of(a), name_of(a), outcome, reason);
+	if (!a->dry)
+		objects_record(&a->call, "object.apply", kind_of(a), ns_of(a), name_of(a), outcome, reason);
 	cJSON_Delete(TAKE(a->tree));
 	a->at++;
 }
@@ -119,7 +108,7 @@ static void refuse_mistakes(struct apply *a, const struct findings *f)
 {
 	const char *first = "";
 	a->errors++;
-	add_entry(a, "error", yaml_place(a->docs[a->at], a->tree));
+	add_entry(a, "error", yaml_place(doc_of(a), a->tree));
 	strbuf_add(&a->answer, ",\"mistakes\":[");
 	for (size_t i = 0; i < f->count; i++) {
 		const struct finding *n = &f->at[i];
@@ -146,7 +135,7 @@ static bool canary_is_good(struct apply *a)
 	bool good = true;
 	if (!text_eq(kind_of(a), kind_name(KIND_CANARY)))
 		return true;
-	enum result r = canary_check(a->tree, a->docs[a->at], &f, &e);
+	enum result r = canary_check(a->tree, doc_of(a), &f, &e);
 	if (f.errors)
 		refuse_mistakes(a, &f);
 	else if (r != RC_OK)
@@ -186,10 +175,23 @@ static void applied(void *owner, enum result r, const struct object *now, const 
 		const char *outcome = !*a->before                                        ? "created"
 				      : now && text_eq(now->resource_version, a->before) ? "unchanged"
 											 : "configured";
-		add_entry(a, outcome, yaml_place(a->docs[a->at], a->tree));
+		add_entry(a, outcome, yaml_place(doc_of(a), a->tree));
 		close_entry(a, outcome, "");
 	}
 	apply_next(a);
+}
+
+static void try_one(struct apply *a)
+{
+	const char *outcome = "";
+	struct error why;
+	if (embedded_try(a->call.objects->view, a->call.who, a->tree, &outcome, &why) != RC_OK) {
+		const char *text = without_name(a, why.text);
+		refuse(a, place_of(a, text), text);
+		return;
+	}
+	add_entry(a, outcome, yaml_place(doc_of(a), a->tree));
+	close_entry(a, outcome, "");
 }
 
 /* False: its fate is known already. */
@@ -197,23 +199,27 @@ static bool apply_one(struct apply *a)
 {
 	struct objects *o = a->call.objects;
 	const char *ns = a->call.x ? http_query(a->call.x, "namespace") : NULL;
-	a->tree = yaml_take_root(a->docs[a->at]);
+	a->tree = TAKE(a->manifests[a->at].tree);
 	const cJSON *metadata = cJSON_GetObjectItemCaseSensitive(a->tree, "metadata");
 	if (!cJSON_IsObject(a->tree) || !cJSON_IsObject(metadata)) {
-		refuse(a, yaml_place(a->docs[a->at], a->tree), "not a manifest: it has no metadata");
+		refuse(a, yaml_place(doc_of(a), a->tree), "not a manifest: it has no metadata");
 		return false;
 	}
 	const cJSON *said = cJSON_GetObjectItemCaseSensitive(metadata, "namespace");
 	if (said && !cJSON_IsString(said)) {
-		refuse(a, yaml_place(a->docs[a->at], said), "metadata.namespace: must be text");
+		refuse(a, yaml_place(doc_of(a), said), "metadata.namespace: must be text");
 		return false;
 	}
 	if (!said && !json_put_text(a->tree, "metadata.namespace", ns ? ns : "default")) {
-		refuse(a, yaml_place(a->docs[a->at], a->tree), "no memory for this now");
+		refuse(a, yaml_place(doc_of(a), a->tree), "no memory for this now");
 		return false;
 	}
 	if (!canary_is_good(a))
 		return false;
+	if (a->dry) {
+		try_one(a);
+		return false;
+	}
 	note_before(a);
 	a->call.write = embedded_apply_as(o->view, a->call.who, a->tree, applied, a);
 	return true;
@@ -231,19 +237,60 @@ static void apply_next(struct apply *a)
 	objects_call_end(&a->call, a->answer.s, a->answer.overflow ? &e : NULL);
 }
 
+/* ---- the stream ---- */
+
+static size_t count_manifests(struct yaml_doc *const *docs, size_t count)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < count; i++) {
+		const cJSON *root = yaml_root(docs[i]);
+		n += manifest_is_list(root) ? (size_t)cJSON_GetArraySize(json_at(root, "items")) : 1;
+	}
+	return n;
+}
+
+/* Each document, and each item of a List; the places of values stay known, for they are looked up by their nodes. */
+static void spread(struct apply *a)
+{
+	for (size_t i = 0; i < a->doc_count; i++) {
+		cJSON *root = yaml_take_root(a->docs[i]);
+		if (!manifest_is_list(root)) {
+			a->manifests[a->count++] = (struct manifest){ a->docs[i], root };
+			continue;
+		}
+		cJSON *items = cJSON_GetObjectItemCaseSensitive(root, "items");
+		while (cJSON_GetArraySize(items))
+			a->manifests[a->count++] = (struct manifest){ a->docs[i], cJSON_DetachItemFromArray(items, 0) };
+		cJSON_Delete(root);
+	}
+}
+
+static enum result read_stream(struct http_exchange *x, struct yaml_doc ***ret, size_t *ret_count, size_t *ret_total,
+			       struct error *e)
+{
+	size_t len = 0;
+	const char *body = http_body(x, &len);
+	enum result r = yaml_parse("manifest", body, len, ret, ret_count, e);
+	*ret_total = r == RC_OK ? count_manifests(*ret, *ret_count) : 0;
+	if (*ret_total > MANIFESTS_MAX)
+		r = error_set(e, RC_INVALID, "%zu manifests; %d can be taken at once", *ret_total, MANIFESTS_MAX);
+	return r;
+}
+
 void apply_post(void *owner, struct http_exchange *x)
 {
 	struct objects *o = owner;
 	struct yaml_doc **docs = NULL;
-	size_t len = 0, count = 0;
+	size_t count = 0, total = 0;
 	struct error e;
-	const struct token *t = objects_admit(o, x, SCOPE_ADMIN);
+	const char *dry = http_query(x, "dryRun");
+	const struct token *t = objects_admit(o, x, text_eq(dry, "true") ? SCOPE_READ : SCOPE_ADMIN);
 	if (!t)
 		return;
-	const char *body = http_body(x, &len);
-	enum result r = yaml_parse("manifest", body, len, &docs, &count, &e);
-	if (r == RC_OK && count > MANIFESTS_MAX)
-		r = error_set(&e, RC_INVALID, "%zu manifests; %d can be taken at once", count, MANIFESTS_MAX);
+	enum result r = read_stream(x, &docs, &count, &total, &e);
+	CLEANUP(free_p) struct manifest *manifests = r == RC_OK ? calloc(total + 1, sizeof *manifests) : NULL;
+	if (r == RC_OK && !manifests)
+		r = error_set(&e, RC_EXHAUSTED, "no memory for this now");
 	struct apply *a = NULL;
 	if (r != RC_OK)
 		http_respond_result(x, &e);
@@ -254,7 +301,10 @@ void apply_post(void *owner, struct http_exchange *x)
 		return;
 	}
 	a->docs = docs;
-	a->count = count;
+	a->doc_count = count;
+	a->manifests = TAKE(manifests);
+	a->dry = text_eq(dry, "true");
+	spread(a);
 	strbuf_init(&a->answer, OBJECTS_ANSWER_MAX);
 	strbuf_add(&a->answer, "{\"objects\":[");
 	apply_next(a);

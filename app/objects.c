@@ -208,7 +208,7 @@ static void list_get(void *owner, struct http_exchange *x)
 	qsort(list, l.count, sizeof *list, by_name);
 	struct strbuf b;
 	strbuf_init(&b, OBJECTS_ANSWER_MAX);
-	strbuf_add(&b, "{\"items\":[");
+	strbuf_add(&b, "{\"apiVersion\":\"v1\",\"kind\":\"List\",\"items\":[");
 	for (size_t i = 0; i < l.count; i++) {
 		strbuf_add(&b, i ? "," : "");
 		strbuf_addn(&b, list[i]->json, list[i]->json_len);
@@ -299,6 +299,7 @@ static void add_routes(struct objects *o)
 		http_handler *handle;
 	} all[] = {
 		{ "POST", "/api/v1/apply", apply_post },
+		{ "GET", "/api/v1/objects/events", events_get },
 		{ "GET", "/api/v1/objects/{kind}", list_get },
 		{ "GET", ONE, object_get },
 		{ "PATCH", ONE, object_patch },

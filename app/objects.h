@@ -1,11 +1,9 @@
 #pragma once
 /* The objects of cluster.embedded over HTTP: what kubectl is for Kubernetes.
- *   POST   /api/v1/apply[?namespace=NS]                   a stream of manifests, YAML or JSON
- *   GET    /api/v1/objects/KIND[?ns=NS]                   {"items":[...]}
- *   GET    /api/v1/objects/KIND/NS/NAME
- *   PATCH  /api/v1/objects/KIND/NS/NAME                   an RFC 7386 merge patch
- *   DELETE /api/v1/objects/KIND/NS/NAME
- *   POST   /api/v1/objects/KIND/NS/NAME/image             {"CONTAINER":"IMAGE"}
+ *   POST   /api/v1/apply[?namespace=NS][&dryRun=true]     a stream of manifests, YAML or JSON, also Lists
+ *   GET    /api/v1/objects/KIND[?ns=NS]                   {"kind":"List","items":[...]}; KIND may be events, with
+ * &name=NAME GET    /api/v1/objects/KIND/NS/NAME PATCH  /api/v1/objects/KIND/NS/NAME                   an RFC 7386
+ * merge patch DELETE /api/v1/objects/KIND/NS/NAME POST   /api/v1/objects/KIND/NS/NAME/image {"CONTAINER":"IMAGE"}
  * Writing needs a token of the scope admin and is on record. Loop thread only. */
 #include "base/cleanup.h"
 #include "base/http_server.h"

@@ -49,4 +49,5 @@ bool objects_name_read(struct http_exchange *x, struct objects_name *ret);
 void objects_answer(struct http_exchange *x, const struct object *o);
 
 http_handler apply_post; /* apply.c */
+http_handler events_get; /* object_events.c */
 http_handler image_post; /* set_image.c */

@@ -23,6 +23,7 @@ const struct cli_option cli_options[] = {
 	{ "approve-after", 0, false, false, "TIME", AT(approve_after), NULL, "people say yes so long after they are asked", NULL },
 	{ "replicas", 0, false, false, "N", AT(replicas), NULL, "of the target", NULL },
 	{ "json", 0, false, false, NULL, AT(json), NULL, "the same as --output json", NULL },
+	{ "dry-run", 0, false, false, NULL, AT(dry_run), NULL, "say what would be done, and do nothing", NULL },
 	{ "filename", 'f', false, true, "FILE", 0, NULL, "the manifest; \"-\" is standard input", NULL },
 	{ "server", 's', true, false, "URL", AT(server), "ROLLCALL_SERVER", "the service (http://127.0.0.1:8484)", NULL },
 	{ "token", 0, true, false, "TOKEN", AT(token), "ROLLCALL_TOKEN", "who asks (DATA_DIR/cli.token)", NULL },

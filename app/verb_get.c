@@ -37,14 +37,19 @@ static void ns(const cJSON *o, char buf[CELL])
 	put(buf, json_text(o, "metadata.namespace", ""));
 }
 
-static void age(const cJSON *o, char buf[CELL])
+static void age_of(const char *at, char buf[CELL])
 {
 	struct wall_ms then;
-	put(buf, "");
-	if (wall_parse(json_text(o, "metadata.creationTimestamp", ""), &then, NULL) != RC_OK)
+	if (wall_parse(at, &then, NULL) != RC_OK)
 		return;
 	int64_t ms = clock_system()->wall(clock_system()).v - then.v;
 	duration_human(ms > 0 ? ms : 0, buf);
+}
+
+static void age(const cJSON *o, char buf[CELL])
+{
+	put(buf, "");
+	age_of(json_text(o, "metadata.creationTimestamp", ""), buf);
 }
 
 static void join(char buf[CELL], const char *text)
@@ -179,6 +184,38 @@ static void target(const cJSON *o, char buf[CELL])
 	put(buf, json_text(o, "spec.targetRef.name", ""));
 }
 
+static void event_age(const cJSON *o, char buf[CELL])
+{
+	put(buf, "");
+	age_of(json_text(o, "lastTimestamp", ""), buf);
+}
+
+static void event_type(const cJSON *o, char buf[CELL])
+{
+	put(buf, json_text(o, "type", ""));
+}
+
+static void event_reason(const cJSON *o, char buf[CELL])
+{
+	put(buf, json_text(o, "reason", ""));
+}
+
+static void event_object(const cJSON *o, char buf[CELL])
+{
+	char kind[OBJECT_KIND_BYTES];
+	object_kind_word(json_text(o, "involvedObject.kind", ""), kind);
+	(void)snprintf(buf, CELL, "%s/%s", kind, json_text(o, "involvedObject.name", ""));
+}
+
+static void event_message(const cJSON *o, char buf[CELL])
+{
+	int count = (int)json_int(o, "count", 1);
+	if (count > 1)
+		(void)snprintf(buf, CELL, "%s (%d times)", json_text(o, "message", ""), count);
+	else
+		put(buf, json_text(o, "message", ""));
+}
+
 #define COMMON_HEAD                                                                                                    \
 	{ "NAMESPACE", ns, false },                                                                                    \
 	{                                                                                                              \
@@ -220,6 +257,13 @@ static const struct kind_columns {
 	    { "CANARY", canary_weight, false },
 	    COMMON_TAIL,
 	    { "SERVICES", backends, true } } },
+	{ "Event",
+	  { { "NAMESPACE", ns, false },
+	    { "LAST", event_age, false },
+	    { "TYPE", event_type, false },
+	    { "REASON", event_reason, false },
+	    { "OBJECT", event_object, false },
+	    { "MESSAGE", event_message, false } } },
 	{ "", { COMMON_HEAD, COMMON_TAIL } },
 };
 
@@ -298,6 +342,34 @@ static enum exit_code get_one(const struct cli *c)
 	return print_items(c, items);
 }
 
+static bool is_events(const char *word)
+{
+	return text_eq(word, "events") || text_eq(word, "event") || text_eq(word, "ev");
+}
+
+/* Of the object of that name, when there is one. */
+static enum exit_code get_events(const struct cli *c)
+{
+	CLEANUP(json_delete_p) cJSON *answer = NULL;
+	struct strbuf path;
+	const char *wanted = c->ns ? c->ns : "default";
+	strbuf_init(&path, PATH_BYTES);
+	strbuf_addf(&path, "/api/v1/objects/events?");
+	if (!c->all) {
+		strbuf_add(&path, "ns=");
+		strbuf_add_urlencoded(&path, wanted, strlen(wanted));
+	}
+	if (c->word_count == 2) {
+		strbuf_add(&path, "&name=");
+		strbuf_add_urlencoded(&path, c->words[1], strlen(c->words[1]));
+	}
+	enum exit_code code = client_call(c, "GET", path.s, NULL, &answer);
+	strbuf_finish(&path);
+	if (code != EXIT_DONE)
+		return code;
+	return output_is_data(c) ? output_data(c, answer) : print_items(c, json_at(answer, "items"));
+}
+
 static enum exit_code get_all(const struct cli *c)
 {
 	CLEANUP(json_delete_p) cJSON *answer = NULL;
@@ -323,5 +395,7 @@ enum exit_code verb_get(struct cli *c)
 		return cli_usage(c, "--namespace and --all-namespaces exclude each other");
 	if (c->word_count == 2 && c->all)
 		return cli_usage(c, "NAME and --all-namespaces exclude each other");
+	if (is_events(c->words[0]))
+		return get_events(c);
 	return c->word_count == 2 ? get_one(c) : get_all(c);
 }

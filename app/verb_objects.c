@@ -38,7 +38,7 @@ static void print_entry(const struct cli *c, const char *file, const cJSON *entr
 	else if (output_is(c, "name"))
 		printf("%s/%s\n", kind, name);
 	else
-		printf("%s/%s %s\n", kind, name, result);
+		printf("%s/%s %s%s\n", kind, name, result, c->dry_run ? " (dry run)" : "");
 }
 
 /* So that a mistake is told with the file's own name, and nothing of the file is applied. */
@@ -73,8 +73,9 @@ static enum exit_code apply_file(const struct cli *c, const char *file)
 		return code;
 	strbuf_init(&path, PATH_BYTES);
 	strbuf_add(&path, "/api/v1/apply");
+	strbuf_add(&path, c->dry_run ? "?dryRun=true" : "");
 	if (c->ns) {
-		strbuf_add(&path, "?namespace=");
+		strbuf_add(&path, c->dry_run ? "&namespace=" : "?namespace=");
 		strbuf_add_urlencoded(&path, c->ns, strlen(c->ns));
 	}
 	code = client_send(c, "POST", path.s, "application/yaml", text, &answer);

@@ -23,10 +23,10 @@ const struct verb verbs[] = {
 	  "Plays the release of a new image with the controller's own rules on a clock of its own: nothing is touched or called.\n"
 	  "Hooks say yes, metrics are good, pods are ready after 2 s, people approve at once. Exit code 1 when it would not be\n"
 	  "promoted, unless --fail-at asked for that." },
-	{ "apply", "-f FILE...", "Put manifests into the cluster of cluster.embedded", 1, 1000, "namespace filename output", verb_apply,
+	{ "apply", "-f FILE...", "Put manifests into the cluster of cluster.embedded", 1, 1000, "namespace filename dry-run output", verb_apply,
 	  "YAML or JSON, several documents in a file; \"-\" is standard input. What an earlier manifest set and this one leaves out\n"
 	  "is removed, what others set stays. A mistake is a line FILE:LINE:COLUMN: text, and exit code 1." },
-	{ "get", "KIND [NAME]", "Objects of cluster.embedded: canaries, deployments, pods, services, ingresses, ...", 1, 2,
+	{ "get", "KIND [NAME]", "Objects of cluster.embedded: canaries, deployments, pods, services, events, ...", 1, 2,
 	  "namespace all-namespaces output", verb_get, NULL },
 	{ "set-image", "DEPLOYMENT CONTAINER=IMAGE", "Release: another image for a container", 2, 100, "namespace", verb_set_image, NULL },
 	{ "delete", "KIND NAME", "Remove an object of cluster.embedded", 2, 2, "namespace", verb_delete, NULL },
@@ -57,8 +57,21 @@ const struct verb verbs[] = {
 	  "retry tries one that could not be sent again; retry all tries every one." },
 	{ "hooks", "log [RECEIVER]|replay ID|failed [RECEIVER]", "Events that were sent to webhooks, and once more", 1, 3, "output limit",
 	  verb_hooks, "replay sends an event with the id it had; \"failed\" stands for all that were given up." },
-	{ "audit", "verify", "Is the record whole? Names the first row that is not", 1, 1, "", verb_audit,
-	  "Reads DATA_DIR/rollcall.db, whether the service runs or not." },
+	{ "audit", "verify|export", "Is the record whole? Names the first row that is not; or all of it as JSON lines", 1, 1, "", verb_audit,
+	  "Reads DATA_DIR/rollcall.db, whether the service runs or not. The hash of a row is the SHA-256 of the hash before it and\n"
+	  "the JSON array of seq, atMs, actor, identity, action, object, request, outcome, reason and detail; export prints them." },
+	{ "policy", "test FILE", "Try policies with cases of your own", 2, 2, "", verb_policy,
+	  "With the policies, users and freezes of --config. FILE is YAML:\n"
+	  "  cases:\n"
+	  "    - name: nobody approves what is their own\n"
+	  "      policy: prod\n"
+	  "      requested_by: lin\n"
+	  "      steps:\n"
+	  "        - {by: lin, verb: approve, refused: somebody else}\n"
+	  "        - {by: zhao, reason: looks good}\n"
+	  "      expect: approved\n"
+	  "expect is approved, rejected or open; refused is a part of the refusal; at: 2026-11-28T12:00:00Z sets the clock for\n"
+	  "freezes. Exit code 1 when a case fails." },
 	{ "token", "create NAME|list|revoke NAME", "Tokens for the command line and the API", 1, 2, "scope expires output", verb_token,
 	  "create wants --scope: read looks, decide votes and uses verbs as far as policies allow, admin also makes tokens.\n"
 	  "The token is printed once. In policies it is token:NAME. Works on the data folder itself while no service runs." },

@@ -144,7 +144,29 @@ static enum result check_row(sqlite3_stmt *st, int64_t expected, char previous[S
 	return r;
 }
 
-enum result audit_verify(const char *database, int64_t *ret_rows, struct error *e)
+static const char *column(sqlite3_stmt *st, int i)
+{
+	const char *s = (const char *)sqlite3_column_text(st, i);
+	return s ? s : "";
+}
+
+static void show_row(sqlite3_stmt *st, audit_visitor *visit, void *owner)
+{
+	const struct audit_line line = { .seq = sqlite3_column_int64(st, 0),
+					 .at = { sqlite3_column_int64(st, 1) },
+					 .row = { .actor = column(st, 2),
+						  .identity = column(st, 3),
+						  .action = column(st, 4),
+						  .object = column(st, 5),
+						  .request = column(st, 6),
+						  .outcome = column(st, 7),
+						  .reason = column(st, 8),
+						  .detail = column(st, 9) },
+					 .hash = column(st, 10) };
+	visit(owner, &line);
+}
+
+enum result audit_verify(const char *database, audit_visitor *visit, void *owner, int64_t *ret_rows, struct error *e)
 {
 	sqlite3 *db = NULL;
 	sqlite3_stmt *st = NULL;
@@ -158,8 +180,11 @@ enum result audit_verify(const char *database, int64_t *ret_rows, struct error *
 			       -1, &st, NULL) != SQLITE_OK)
 		r = error_set(e, RC_INVALID, "%s: %s", database, db ? sqlite3_errmsg(db) : "no memory");
 	int step = SQLITE_DONE;
-	while (r == RC_OK && (step = sqlite3_step(st)) == SQLITE_ROW)
+	while (r == RC_OK && (step = sqlite3_step(st)) == SQLITE_ROW) {
 		r = check_row(st, ++rows, previous, e);
+		if (r == RC_OK && visit)
+			show_row(st, visit, owner);
+	}
 	if (r == RC_OK && step != SQLITE_DONE)
 		r = error_set(e, RC_INVALID, "%s: cannot read after audit row %lld: %s", database, (long long)rows,
 			      sqlite3_errmsg(db));

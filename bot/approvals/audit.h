@@ -16,6 +16,15 @@ struct audit_row {
 };
 /* Adds the row to a transaction; sequence and hash are computed on the writer thread, inside it. */
 void audit_append(struct store_tx *tx, struct wall_ms at, const struct audit_row *row);
-/* Walks the whole chain. RC_OK: *ret_rows rows are whole; RC_INVALID names the first broken row. Opens the database by
- * itself, read only: for the command line. */
-MUST_CHECK enum result audit_verify(const char *database, int64_t *ret_rows, struct error *e);
+/* A row as it is stored. Lives until the visitor returns. */
+struct audit_line {
+	int64_t seq;
+	struct wall_ms at;
+	struct audit_row row;
+	const char *hash;
+};
+typedef void audit_visitor(void *owner, const struct audit_line *line);
+/* Walks the whole chain. visit (NULL is fine) gets each row once it is known to be whole. RC_OK: *ret_rows rows are
+ * whole; RC_INVALID names the first broken row. Opens the database by itself, read only: for the command line. */
+MUST_CHECK enum result audit_verify(const char *database, audit_visitor *visit, void *owner, int64_t *ret_rows,
+				    struct error *e);

@@ -83,7 +83,8 @@ class Cli(unittest.TestCase):
             ("token", "create", "x", "--scope", "root"): 'scope "root" is not one of read, decide, admin',
             ("token", "create", "x", "--scope", "read", "--expires", "soon"): "such as 12h or 30d",
             ("token", "revoke"): "which token?",
-            ("audit", "export"): "there is only audit verify",
+            ("audit", "import"): "there is audit verify and audit export",
+            ("policy", "lint", "x"): "there is only policy test",
         }.items():
             with self.subTest(words):
                 code, out, err = self.run_cli(*words)
@@ -144,6 +145,27 @@ class Cli(unittest.TestCase):
         line = next(line for line in (out + err).splitlines() if "ngnix" in line)
         self.assertEqual(line.count("spec.provider"), 1, line)
         self.assertIn('did you mean "nginx"', line)
+
+    def test_check_says_what_one_machine_does_not_take(self):
+        file = self.write("many.yaml", """
+apiVersion: v1
+kind: List
+items:
+  - {apiVersion: v1, kind: Service, metadata: {name: shop}, spec: {type: LoadBalancer, ports: [{port: 80}]}}
+  - apiVersion: flagger.app/v1beta1
+    kind: Canary
+    metadata: {name: shop}
+    spec: {provider: nginx, targetRef: {apiVersion: apps/v1, kind: Deployment, name: shop}, service: {prot: 80}}
+---
+apiVersion: apps/v1
+kind: Deploymnet
+metadata: {name: shop}
+""")
+        code, out, _ = self.run_cli("check", file)
+        self.assertEqual(code, FAILED)
+        self.assertIn('many.yaml:5:68: warning: spec.type: "LoadBalancer" is not supported by the embedded platform', out)
+        self.assertRegex(out, r'many\.yaml:9:\d+: spec\.service\.prot: no such field; did you mean "port"')
+        self.assertIn('warning: kind: "Deploymnet" is not known here, and only read; did you mean "Deployment"?', out)
 
     def test_check_reads_standard_input(self):
         code, out, _ = self.run_cli("check", "-", stdin="log: {level: loud}\n")
@@ -434,6 +456,97 @@ spec:
             self.assertEqual(self.run_cli("audit", "verify", *words, ROLLCALL_DATA_DIR="/nowhere")[:2],
                              (DONE, "1 rows, whole\n"))
         self.assertEqual(self.run_cli("audit", "verify", "--config", "nowhere.yaml")[0], FAILED)
+
+    def test_audit_export_can_be_checked_by_anybody(self):
+        for name in ("a", "b"):
+            self.run_cli("token", "create", name, "--scope", "read")
+        code, out, err = self.run_cli("audit", "export")
+        self.assertEqual((code, err), (DONE, "2 rows, whole\n"))
+        before = ""
+        for line in out.splitlines():
+            row = json.loads(line)
+            fields = [row[key] for key in ("seq", "atMs", "actor", "identity", "action", "object", "request", "outcome",
+                                           "reason", "detail")]
+            before = hashlib.sha256((before + json.dumps(fields, separators=(",", ":"))).encode()).hexdigest()
+            self.assertEqual(row["hash"], before)
+        with contextlib.closing(sqlite3.connect(self.data / "rollcall.db")) as db:
+            db.execute("DROP TRIGGER audit_no_update")
+            db.execute("UPDATE audit SET actor = 'somebody' WHERE seq = 2")
+            db.commit()
+        code, out, err = self.run_cli("audit", "export")
+        self.assertEqual((code, len(out.splitlines())), (FAILED, 1))
+        self.assertIn("audit row 2 was changed after it was written", err)
+
+    # -- policies -----------------------------------------------------------------------------------------------------
+
+    POLICIES = """
+users:
+  lin: {groups: [sre], identities: ["slack:U1"]}
+  zhao: {groups: [sre]}
+  lead: {groups: [leads]}
+freezes: {weekends: {days: [sat, sun]}}
+policies:
+  prod:
+    approvers: ["group:sre", "group:leads"]
+    quorum: 2
+    freezes: [weekends]
+    require_reason: [reject]
+    rights: {promote: ["group:leads"], override: ["group:leads"]}
+"""
+
+    def test_policy_test_judges_as_the_service_does(self):
+        config = self.write("config.yaml", self.POLICIES)
+        cases = self.write("cases.yaml", """
+cases:
+  - name: two of them
+    policy: prod
+    steps: [{by: lin}, {by: zhao}]
+    expect: approved
+  - name: one person on two platforms is one
+    policy: prod
+    steps: [{by: lin}, {by: "slack:U1"}]
+    expect: open
+  - name: nobody approves what is their own
+    policy: prod
+    requested_by: lin
+    steps: [{by: "slack:U1", refused: somebody else}, {by: zhao}, {by: lead}]
+    expect: approved
+  - name: a no has a reason
+    policy: prod
+    steps: [{by: zhao, verb: reject, refused: wants a reason}, {by: zhao, verb: reject, reason: slow}]
+    expect: rejected
+  - name: weekends are quiet
+    policy: prod
+    at: 2026-11-28T12:00:00Z
+    steps: [{by: lin, refused: the freeze weekends holds}, {by: lead, override: true, refused: wants a reason},
+            {by: lead, override: true, reason: outage}, {by: zhao, override: true, refused: may not override}]
+    expect: open
+  - name: only leads promote
+    policy: prod
+    steps: [{by: lin, verb: promote, refused: "these may: group:leads"}, {by: lead, verb: promote}]
+""")
+        code, out, err = self.run_cli("policy", "test", cases, "--config", config)
+        self.assertEqual((code, out.count("ok  "), err), (DONE, 6, "6 cases, 0 failed\n"), out)
+        wrong = self.write("wrong.yaml", "cases:\n  - {policy: prod, name: x, steps: [{by: lin}], expect: approved}\n"
+                           "  - {policy: prod, name: y, steps: [{by: lin, verb: promote}]}\n"
+                           "  - {policy: prod, name: z, steps: [{by: lead, verb: promote, refused: no}]}\n")
+        code, out, err = self.run_cli("policy", "test", wrong, "--config", config)
+        self.assertEqual((code, err), (FAILED, "3 cases, 3 failed\n"))
+        self.assertEqual(out, "FAIL  x: is open (1 of 2 approvals, 0 of 1 rejections), not approved\n"
+                         "FAIL  y: step 1: refused: you may not promote under policy prod; these may: group:leads\n"
+                         "FAIL  z: step 1: lead may promote, and should be refused\n")
+
+    def test_policy_test_tells_mistakes_of_the_cases(self):
+        config = self.write("config.yaml", self.POLICIES)
+        bad = self.write("bad.yaml", "cases:\n  - {polcy: prod}\n  - {policy: nowhere}\n"
+                         "  - {policy: prod, steps: [{by: nobody}]}\n  - {policy: prod, expect: maybe}\n")
+        code, out, _ = self.run_cli("policy", "test", bad, "--config", config)
+        self.assertEqual(code, FAILED)
+        self.assertIn('bad.yaml:2:6: unknown key "polcy"; did you mean "policy"?', out)
+        for said in ('bad.yaml:3:5: policy: there is no "nowhere" under policies',
+                     'by: "nobody" is nobody under users', 'expect: "maybe" is not approved, rejected or open'):
+            self.assertIn(said, out)
+        self.assertEqual(self.run_cli("policy", "test", self.write("empty.yaml", "{}"), "--config", config)[0], FAILED)
 
     # -- PINs ---------------------------------------------------------------------------------------------------------
 

@@ -193,20 +193,18 @@ static void embedded_cancel(struct cluster *c, uint64_t call)
 	calls_cancel(&embedded_of(c)->calls, call);
 }
 
-uint64_t embedded_apply_as(struct cluster *c, const char *who, const cJSON *manifest, cluster_done *done, void *owner)
+/* w borrows of manifest. */
+static enum result apply_write(const char *who, const cJSON *manifest, struct lane_write *ret, struct error *e)
 {
-	struct embedded *m = embedded_of(c);
-	struct error why;
 	enum kind kind;
 	const char *name = json_text(manifest, "metadata.name", "");
-	if (admission_kind(manifest, &kind, &why) != RC_OK)
-		return lanes_refuse(&m->lanes, &why, done, owner);
-	if (!*name) {
-		(void)error_set(&why, RC_INVALID, "%s: metadata.name: missing%s", kind_name(kind),
-				json_at(manifest, "metadata.generateName") ? " (generateName is not supported)" : "");
-		return lanes_refuse(&m->lanes, &why, done, owner);
-	}
-	const struct lane_write w = {
+	enum result r = admission_kind(manifest, &kind, e);
+	if (r != RC_OK)
+		return r;
+	if (!*name)
+		return error_set(e, RC_INVALID, "%s: metadata.name: missing%s", kind_name(kind),
+				 json_at(manifest, "metadata.generateName") ? " (generateName is not supported)" : "");
+	*ret = (struct lane_write){
 		.verb = MUTATE_APPLY,
 		.kind = kind,
 		.ns = json_text(manifest, "metadata.namespace", "default"),
@@ -214,7 +212,45 @@ uint64_t embedded_apply_as(struct cluster *c, const char *who, const cJSON *mani
 		.manager = who,
 		.tree = manifest,
 	};
+	return RC_OK;
+}
+
+uint64_t embedded_apply_as(struct cluster *c, const char *who, const cJSON *manifest, cluster_done *done, void *owner)
+{
+	struct embedded *m = embedded_of(c);
+	struct error why;
+	struct lane_write w;
+	if (apply_write(who, manifest, &w, &why) != RC_OK)
+		return lanes_refuse(&m->lanes, &why, done, owner);
 	return lanes_write(&m->lanes, &w, done, owner);
+}
+
+enum result embedded_try(struct cluster *c, const char *who, const cJSON *manifest, const char **ret, struct error *e)
+{
+	struct embedded *m = embedded_of(c);
+	struct lane_write w;
+	enum mutation_outcome outcome = MUTATED_NOTHING;
+	enum result r = apply_write(who, manifest, &w, e);
+	if (r != RC_OK)
+		return r;
+	struct item *was = shelf_find(&m->shelf, w.kind, w.ns, w.name);
+	CLEANUP(json_delete_p) cJSON *current = was ? item_tree(was) : NULL;
+	CLEANUP(json_delete_p) cJSON *made = NULL;
+	if (was && !current)
+		return error_set(e, RC_EXHAUSTED, "no memory for an object");
+	const struct mutation change = { .verb = w.verb,
+					 .kind = w.kind,
+					 .ns = w.ns,
+					 .name = w.name,
+					 .subresource = "",
+					 .body = manifest,
+					 .manager = who,
+					 .uid = "",
+					 .now = loop_wall(m->loop) };
+	r = mutation_run(&change, current, was ? was->o->template_manager : "", &outcome, &made, e);
+	if (r == RC_OK)
+		*ret = !was ? "created" : outcome == MUTATED_NOTHING ? "unchanged" : "configured";
+	return r;
 }
 
 uint64_t embedded_apply(struct cluster *c, const cJSON *manifest, cluster_done *done, void *owner)

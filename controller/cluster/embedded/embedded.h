@@ -31,6 +31,10 @@ uint64_t embedded_apply(struct cluster *c, const cJSON *manifest, cluster_done *
 uint64_t embedded_apply_as(struct cluster *c, const char *who, const cJSON *manifest, cluster_done *done, void *owner);
 uint64_t embedded_write_as(struct cluster *c, const char *who, const struct write *w, cluster_done *done, void *owner);
 
+/* What embedded_apply_as would do, without doing it: *ret is "created", "configured" or "unchanged"; or its error. */
+MUST_CHECK enum result embedded_try(struct cluster *c, const char *who, const cJSON *manifest, const char **ret,
+				    struct error *e);
+
 /* The Events recorded about an object (name NULL: about all of ns; ns NULL too: about everything), oldest first, as a
  * JSON array of {"seq", "ns", "kind", "name", "type", "reason", "message", "count", "first_ms", "last_ms"}; at most the
  * 200 newest. */

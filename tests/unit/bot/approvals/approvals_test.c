@@ -814,7 +814,7 @@ static void test_audit(void **state)
 	vote(x, id, "eve", VOTE_APPROVE, RC_REFUSED,
 	     "you may not approve under policy default; these may: user:lin, user:zhao, slack:U3");
 	vote(x, id, "lin", VOTE_APPROVE, RC_OK, "approved by lin");
-	assert_int_equal(audit_verify(x->rig.path, &rows, &e), RC_OK);
+	assert_int_equal(audit_verify(x->rig.path, NULL, NULL, &rows, &e), RC_OK);
 	assert_int_equal(rows, 4);
 	static const char *const forbidden[] = {
 		"UPDATE audit SET actor = 'eve' WHERE seq = 3",
@@ -827,7 +827,7 @@ static void test_audit(void **state)
 	for (size_t i = 0; i < sizeof forbidden / sizeof *forbidden; i++)
 		if (rig_exec(&x->rig, forbidden[i]) == SQLITE_OK)
 			fail_msg("allowed: %s", forbidden[i]);
-	assert_int_equal(audit_verify(x->rig.path, &rows, &e), RC_OK);
+	assert_int_equal(audit_verify(x->rig.path, NULL, NULL, &rows, &e), RC_OK);
 	assert_int_equal(rows, 4);
 
 	static const struct {
@@ -847,13 +847,13 @@ static void test_audit(void **state)
 	for (size_t i = 0; i < sizeof tampered / sizeof *tampered; i++) {
 		assert_int_equal(rig_exec(&x->rig, tampered[i].change), SQLITE_OK);
 		rows = -7;
-		enum result r = audit_verify(x->rig.path, &rows, &e);
+		enum result r = audit_verify(x->rig.path, NULL, NULL, &rows, &e);
 		if (r != RC_INVALID || strcmp(e.text, tampered[i].text) != 0 || rows != -7)
 			fail_msg("%s: %s \"%s\"", tampered[i].change, result_name(r), e.text);
 		if (tampered[i].back)
 			assert_int_equal(rig_exec(&x->rig, tampered[i].back), SQLITE_OK);
 	}
-	assert_int_equal(audit_verify("/nowhere/at/all", &rows, &e), RC_INVALID);
+	assert_int_equal(audit_verify("/nowhere/at/all", NULL, NULL, &rows, &e), RC_INVALID);
 }
 
 /* ---- tokens ---- */
