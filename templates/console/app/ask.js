@@ -1,6 +1,6 @@
 // A question to people: what it is about, who was asked, and the two answers.
 import { confirm, toast } from "./dialog.js";
-import { el, foreign, image, short } from "./dom.js";
+import { el, foreign, imageChange, short } from "./dom.js";
 import { act } from "./service.js";
 import { may, needsReason, now, state } from "./state.js";
 import { ago, clock, t, tt } from "./words.js";
@@ -98,8 +98,7 @@ export function askCard(a, r, heading = "h2", linked = true) {
   return el("article", { class: "ask", "data-approval": a.id, "aria-label": title },
     el("div", { class: "ask-text" },
       el(heading, {}, linked ? el("a", { href: page }, title) : title),
-      el("p", { class: "change" }, image(a.oldImage), el("span", { class: "arrow", "aria-hidden": "true" }, "→"),
-        image(a.newImage)),
+      el("p", { class: "change" }, imageChange(a.oldImage, a.newImage)),
       el("p", {}, effect(a)),
       el("p", { class: "quiet" },
         foreign(`${a.namespace} · ${a.cluster}`, 120), " · ",

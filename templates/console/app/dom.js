@@ -63,6 +63,16 @@ export function image(images, max = 60) {
   return el("bdi", { class: "image", title: short(images, 500) }, imageName(images, max) || "–");
 }
 
+/** Old and new; what both have in front is said once. */
+export function imageChange(old, fresh, max = 60) {
+  const from = imageName(old, max);
+  const to = imageName(fresh, max);
+  const tag = from.lastIndexOf(":") + 1;
+  const same = tag > 0 && !from.includes(",") && to.startsWith(from.slice(0, tag));
+  return [image(old, max), el("span", { class: "arrow", "aria-hidden": "true" }, "→"),
+    el("bdi", { class: "image", title: short(fresh, 500) }, same ? to.slice(tag) : to)];
+}
+
 const LISTS = ["UL", "OL", "DL"];
 
 function sameList(old, fresh) {

@@ -1,6 +1,6 @@
 // What waits for a person, and every rollout.
 import { askCard, gateName, renew, since } from "./ask.js";
-import { el, foreign, image, replace, text } from "./dom.js";
+import { el, foreign, image, imageChange, replace, text } from "./dom.js";
 import { listen, openApprovals, rank, standing, state, tone } from "./state.js";
 import { nextWord, t } from "./words.js";
 
@@ -73,8 +73,8 @@ class Row {
     replace(this.link, foreign(r.name, 80));
     replace(this.place, foreign(r.ns, 80));
     const moves = r.active && r.stable.images !== r.canary.images;
-    replace(this.change, image(moves ? r.stable.images : r.stable.images || r.canary.images, 32),
-      moves && el("span", { class: "arrow", "aria-hidden": "true" }, "→"), moves && image(r.canary.images, 32));
+    replace(this.change, moves ? imageChange(r.stable.images, r.canary.images, 32)
+      : image(r.stable.images || r.canary.images, 40));
     replace(this.progress, r.active ? [ladder(r), el("span", { class: "percent" }, `${r.weight ?? 0}%`)] : []);
     replace(this.note, foreign(note(r), 120));
     replace(this.when, r.changedAt ? since(r.changedAt) : "");

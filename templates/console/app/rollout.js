@@ -167,7 +167,7 @@ export class RolloutPage {
     replace(this.title, foreign(r.name, 120));
     const buttons = this.past ? [] : verbsOf(r).map((verb) => el("button", {
       type: "button",
-      class: verb === "rollback" ? "danger" : verb === "promote" ? "primary" : "",
+      class: verb === "rollback" ? "danger" : verb === "promote" && !r.gate ? "primary" : "",
       disabled: !may(r.policy, RIGHTS[verb] ?? verb) || Boolean(state.staleSince),
       onclick: () => this.use(verb),
     }, t(`verb.${verb}`)));
@@ -243,19 +243,22 @@ export class RolloutPage {
     const gates = new Set(r.gates ?? []);
     const step = (label, stands, gate) => el("li", { class: stands, "aria-current": stands === "here" ? "step" : null },
       gate && el("span", { class: "gate", title: gate, role: "img", "aria-label": gate }, "◆"), label);
-    const place = (i) => (!r.active ? (r.phase === "Succeeded" ? "done" : "") : i < current ? "done" : i === current
-      && r.phase !== "Waiting" ? "here" : "");
+    const last = r.phase === "WaitingPromotion" || ENDING.includes(r.phase);
+    const place = (i) => {
+      if (!r.active || r.phase === "Waiting") return r.phase === "Succeeded" ? "done" : "";
+      return i < current || last ? "done" : i === current ? "here" : "";
+    };
     const stepGate = gates.has("confirm-step") ? "confirm-step" : gates.has("confirm-traffic-increase")
       ? "confirm-traffic-increase" : null;
     const items = weights.map((w, i) => step(`${w}%`, place(i + 1),
       i === 0 && gates.has("confirm-rollout") ? gateName("confirm-rollout") : stepGate && gateName(stepGate, w)));
-    const promoting = ENDING.includes(r.phase) ? "here" : r.phase === "Succeeded" ? "done" : "";
+    const promoting = last ? "here" : r.phase === "Succeeded" ? "done" : "";
     items.push(step(t("verb.promote"), promoting, gates.has("confirm-promotion") && gateName("confirm-promotion")));
     replace(this.parts.steps,
       weights.length > 0 ? el("ol", { class: "stairs" }, items) : ladder(r),
       el("p", {}, r.steps > 0 && r.active && el("strong", {}, t("page.step.of", { step: current, steps: r.steps })),
-        r.next && [el("span", { class: "quiet" }, ` ${t("page.next")}: `), foreign(nextWord(r.next))]),
-      r.message && el("p", { class: "warning" }, `${t("page.message")}: `, foreign(r.message)));
+        r.next && !r.gate && [el("span", { class: "quiet" }, ` ${t("page.next")}: `), foreign(nextWord(r.next))]),
+      r.message && !r.gate && el("p", { class: "warning" }, `${t("page.message")}: `, foreign(r.message)));
   }
 
   drawChecks(r) {

@@ -136,7 +136,7 @@ export class Timeline {
     const height = y + MARKS_HEIGHT + 22;
     const axis = ticks(s.from, s.to, s.width).flatMap((at) => [
       svg("line", { class: "tick", x1: s.x(at), x2: s.x(at), y1: 18, y2: height - 20 }),
-      svg("text", { class: "axis", x: s.x(at), y: height - 5, "text-anchor": "middle" }, clock(at)),
+      svg("text", { class: "axis", x: Math.max(s.x(at), 28), y: height - 5, "text-anchor": "middle" }, clock(at)),
     ]);
     this.cursor = svg("line", { class: "cursor", y1: 14, y2: height - 20 });
     const picture = svg("svg", {
