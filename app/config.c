@@ -32,6 +32,11 @@ void config_free(struct config *c)
 	wipe(c->slack.signing_secret);
 	wipe(c->slack.previous_signing_secret);
 	wipe(c->controller.event_webhook);
+	wipe(c->dingtalk.app.client_secret);
+	wipe(c->dingtalk.app.callback_path);
+	wipe(c->dingtalk.app.callback_secret);
+	wipe(c->dingtalk.app.event_token);
+	wipe(c->dingtalk.app.event_aes_key);
 	for (const struct dingtalk_robot *r = c->dingtalk.robots; r && r->name; r++) {
 		wipe(r->url);
 		wipe(r->secret);

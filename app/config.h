@@ -12,6 +12,7 @@
 #include "bot/approvals/freeze.h"
 #include "bot/approvals/policy.h"
 #include "bot/bot.h"
+#include "bot/channels/dingtalk/dingapp.h"
 #include "bot/channels/dingtalk/dingtalk.h"
 #include "bot/channels/teams/teams.h"
 #include "bot/channels/webhook/webhook.h"
@@ -96,6 +97,13 @@ struct config {
 	struct {
 		const struct dingtalk_robot *robots; /* ends with a NULL name; NULL: not configured */
 		const char *const *robot_hosts;
+		struct {
+			const char *client_id, *client_secret, *corp_id, *robot_code, *card_template, *api_url,
+				*oapi_url;
+			int mode;
+			const char *callback_path, *callback_secret, *event_token, *event_aes_key;
+			int64_t month_calls;
+		} app; /* client_id NULL: not configured */
 	} dingtalk;
 	struct {
 		const struct teams_flow *flows; /* ends with a NULL name; NULL: not configured */

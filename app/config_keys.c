@@ -12,6 +12,7 @@ static const char *const on_timeout[] = { "reject", "approve", "wait", NULL };
 static const char *const on_reject[] = { "rollback", "hold", NULL };
 static const char *const link_identities[] = { "none", "pin", NULL };
 static const char *const reasons[] = { "approve", "reject", "rollback", NULL };
+static const char *const dingtalk_modes[] = { "stream", "http", NULL };
 static const char *const langs[] = { "en", "zh", NULL };
 
 /* clang-format off */
@@ -101,7 +102,8 @@ static const struct config_key right_keys[] = {
 };
 static const struct config_key policy_keys[] = {
 	{ "approvers", CONFIG_TEXTS, OF(approvers), .example = "[\"group:sre\", \"slack:U012AB3CD\"]", .required = true,
-	  .help = "Who may decide: user:NAME, group:NAME, slack:USER or GROUP, dingtalk:USER, token:NAME, anyone-in-channel." },
+	  .help = "Who may decide: user:NAME, group:NAME, slack:USER or GROUP, dingtalk:USER, dingtalk:role:ID, dingtalk:dept:ID, token:NAME, "
+		  "anyone-in-channel." },
 	{ "quorum", CONFIG_INT, OF(quorum), "1", .min = 1, .max = 20, .help = "Approvals that it takes." },
 	{ "reject_quorum", CONFIG_INT, OF(reject_quorum), "1", .min = 1, .max = 20, .help = "Rejections that it takes." },
 	{ "distinct", CONFIG_BOOL, OF(distinct), "true", .help = "Votes of one person on two platforms count once." },
@@ -164,10 +166,45 @@ static const struct config_key robot_keys[] = {
 	{ 0 }
 };
 #undef OF
+#define APP(field) IN(dingtalk.app.field)
+static const struct config_key dingtalk_app_keys[] = {
+	{ "client_id", CONFIG_TEXT, APP(client_id), .example = "dingabc123", .required = true,
+	  .help = "Client ID (AppKey) of the internal app." },
+	{ "client_secret", CONFIG_SECRET, APP(client_secret), .example = "${env:DINGTALK_CLIENT_SECRET}", .required = true,
+	  .help = "Client Secret (AppSecret)." },
+	{ "corp_id", CONFIG_TEXT, APP(corp_id), .example = "ding0123456789abcdef", .required = true,
+	  .help = "The organisation: nobody of another one may act, whatever their staff id." },
+	{ "robot_code", CONFIG_TEXT, APP(robot_code), .example = "dingabc123", .help = "Without it: the client id." },
+	{ "mode", CONFIG_WORD, APP(mode), "stream", .words = dingtalk_modes,
+	  .help = "How presses and messages come in. stream: over a WebSocket that rollcall opens. http: to public_url; "
+		  "typed decisions and what cannot be undone are not taken there." },
+	{ "card_template", CONFIG_TEXT, APP(card_template), .example = "1f0c...9a.schema",
+	  .help = "Own card template, see docs/dingtalk.md: buttons for those who may alone, and a field for the reason. "
+		  "Without it: plain cards that need nothing set up." },
+	{ "callback_path", CONFIG_SECRET, APP(callback_path), .example = "${env:DINGTALK_CALLBACK_PATH}",
+	  .help = "For http: \"/dingtalk/SECRET\". DingTalk posts to .../robot, .../card and .../events below it; its signatures do "
+		  "not cover the content, so the path is a secret." },
+	{ "callback_secret", CONFIG_SECRET, APP(callback_secret), .example = "${env:DINGTALK_CALLBACK_SECRET}",
+	  .help = "Signs card callbacks. Without it: the client secret." },
+	{ "event_token", CONFIG_SECRET, APP(event_token), .example = "${env:DINGTALK_EVENT_TOKEN}",
+	  .help = "Of the encrypted event callback. Without it events are not taken over http." },
+	{ "event_aes_key", CONFIG_SECRET, APP(event_aes_key), .example = "${env:DINGTALK_EVENT_AES_KEY}",
+	  .help = "43 characters, goes with event_token." },
+	{ "month_calls", CONFIG_INT, APP(month_calls), "10000", .min = 0, .max = 1000000000,
+	  .help = "API calls that the organisation has a month, for the warning; 0: no limit." },
+	{ "api_url", CONFIG_URL, APP(api_url), "https://api.dingtalk.com", .help = "Another one for the international edition." },
+	{ "oapi_url", CONFIG_URL, APP(oapi_url), "https://oapi.dingtalk.com", .help = "The older API: people, roles, pictures." },
+	{ 0 }
+};
+#undef APP
 static const struct config_key dingtalk_keys[] = {
+	{ "app", CONFIG_SECTION, .keys = dingtalk_app_keys,
+	  .help = "The robot of an internal app: live cards with buttons, commands. The channel is dingtalk-app:CONVERSATION "
+		  "for a group, dingtalk-app:@STAFFID for a person." },
 	{ "robots", CONFIG_MAP, IN(dingtalk.robots), .example = "releases", .keys = robot_keys,
-	  .entry_bytes = sizeof(struct dingtalk_robot), .required = true,
-	  .help = "Group robots by a name of yours; the channel is dingtalk:NAME." },
+	  .entry_bytes = sizeof(struct dingtalk_robot),
+	  .help = "Group robots by a name of yours; the channel is dingtalk:NAME. Decisions come in by links: see "
+		  "public_url and link_identity." },
 	{ "robot_hosts", CONFIG_TEXTS, IN(dingtalk.robot_hosts), "[oapi.dingtalk.com]",
 	  .help = "Hooks to these hosts get the answer's errcode checked: DingTalk says 200 to refusals." },
 	{ 0 }
@@ -256,7 +293,7 @@ const struct config_key config_keys[] = {
 	  .help = "Times in which policies that name them release nothing. `rollcall freeze` switches one by hand; \"everything\" "
 		  "is always there and holds for all policies. Changes on SIGHUP." },
 	{ "slack", CONFIG_SECTION, .keys = slack_keys, .help = "A Slack app, over Socket Mode or HTTP." },
-	{ "dingtalk", CONFIG_SECTION, .keys = dingtalk_keys, .help = "DingTalk group robots. Decisions come in by links: see public_url and link_identity." },
+	{ "dingtalk", CONFIG_SECTION, .keys = dingtalk_keys, .help = "DingTalk: an internal app, group robots, or both." },
 	{ "teams", CONFIG_SECTION, .keys = config_teams_keys, .help = "Microsoft Teams by Workflows. Decisions come in by links, as DingTalk's robots have them." },
 	{ "routes", CONFIG_LIST, IN(routes_written), .keys = route_keys, .entry_bytes = sizeof(struct config_route),
 	  .help = "Where cards go: the first route that fits. The annotation rollcall.dev/channels goes before all of them. "

@@ -375,6 +375,14 @@ static void rules_channel(struct config_reader *r, const struct config *c, const
 	if (text_starts(channel, "slack:")) {
 		if (!has(r, "slack"))
 			config_finding(r, at, key, path, "there is no slack section to reach \"%.60s\"", channel);
+	} else if (text_starts(channel, "dingtalk-app:")) {
+		const char *to = channel + strlen("dingtalk-app:");
+		if (!c->dingtalk.app.client_id)
+			config_finding(r, at, key, path, "there is no dingtalk.app section to reach \"%.60s\"",
+				       channel);
+		else if (!to[*to == '@'])
+			config_finding(r, at, key, path,
+				       "\"%.60s\" must be dingtalk-app:CONVERSATION or dingtalk-app:@STAFFID", channel);
 	} else if (text_starts(channel, "dingtalk:")) {
 		if (!robot_exists(c, channel + strlen("dingtalk:")))
 			config_finding(r, at, key, path, "there is no robot \"%.60s\" under dingtalk.robots",
@@ -384,8 +392,10 @@ static void rules_channel(struct config_reader *r, const struct config *c, const
 			config_finding(r, at, key, path, "there is no channel \"%.60s\" under teams.channels",
 				       channel + strlen("teams:"));
 	} else {
-		config_finding(r, at, key, path, "\"%.60s\" must be slack:CHANNEL, dingtalk:ROBOT or teams:CHANNEL",
-			       channel);
+		config_finding(
+			r, at, key, path,
+			"\"%.60s\" must be slack:CHANNEL, dingtalk:ROBOT, dingtalk-app:CONVERSATION or teams:CHANNEL",
+			channel);
 	}
 }
 
@@ -453,6 +463,45 @@ static void rules_robots(struct config_reader *r, const struct config *c)
 		if (b->url && !text_starts(b->url, "https://") && !text_starts(b->url, "http://127.0.0.1:"))
 			config_finding(r, place(r, "dingtalk", "robots", b->name, "url", NULL), false,
 				       path_to(r, "dingtalk.robots.%s.url", b->name), "must start with https://");
+}
+
+static bool address_safe(const char *url)
+{
+	return !url || text_starts(url, "https://") || text_starts(url, "http://127.0.0.1:");
+}
+
+static void rules_app(struct config_reader *r, const struct config *c)
+{
+	const struct {
+		const char *key;
+		bool wrong;
+		const char *why;
+	} rules[] = {
+		{ "card_template",
+		  c->dingtalk.app.card_template && !text_ends(c->dingtalk.app.card_template, ".schema"),
+		  "must end with .schema, as the card platform shows it" },
+		{ "api_url", !address_safe(c->dingtalk.app.api_url),
+		  "must start with https://: the app's secret travels there" },
+		{ "oapi_url", !address_safe(c->dingtalk.app.oapi_url),
+		  "must start with https://: the app's token travels there" },
+		{ "mode", c->dingtalk.app.mode == DINGAPP_HTTP && !c->public_url, "http needs public_url" },
+		{ "mode", c->dingtalk.app.mode == DINGAPP_HTTP && !c->dingtalk.app.callback_path,
+		  "http needs callback_path" },
+		{ "callback_path",
+		  c->dingtalk.app.callback_path &&
+			  (*c->dingtalk.app.callback_path != '/' || strlen(c->dingtalk.app.callback_path) < 17),
+		  "must start with \"/\" and hold a secret of 16 characters or more" },
+		{ "event_aes_key",
+		  c->dingtalk.app.event_token &&
+			  (!c->dingtalk.app.event_aes_key || strlen(c->dingtalk.app.event_aes_key) != 43),
+		  "must have 43 characters" },
+	};
+	for (size_t i = 0; c->dingtalk.app.client_id && i < sizeof rules / sizeof *rules; i++)
+		if (rules[i].wrong)
+			config_finding(r, place(r, "dingtalk", "app", rules[i].key, NULL), false,
+				       path_to(r, "dingtalk.app.%s", rules[i].key), "%s", rules[i].why);
+	if (has(r, "dingtalk") && !c->dingtalk.app.client_id && !c->dingtalk.robots)
+		config_finding(r, place(r, "dingtalk", NULL), true, "dingtalk", "has neither app nor robots");
 }
 
 static void rules_gates(struct config_reader *r, const struct config *c)
@@ -589,6 +638,7 @@ void config_rules(struct config_reader *r, struct config *c)
 	rules_languages(r, c);
 	rules_slack(r, c);
 	rules_robots(r, c);
+	rules_app(r, c);
 	make_robots(c);
 	rules_gates(r, c);
 	rules_console(r, c);

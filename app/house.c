@@ -24,7 +24,7 @@ static enum result all_migrations(struct store_migration **ret, struct error *e)
 {
 	const struct store_migration *const lists[] = { approvals_migrations, outbox_migrations,   bot_migrations,
 							tokens_migrations,    embedded_migrations, console_migrations,
-							webhook_migrations,   inbound_migrations };
+							webhook_migrations,   inbound_migrations,  dingapp_migrations };
 	size_t n = 0, rooms = sizeof lists / sizeof *lists;
 	for (size_t i = 0; i < rooms; i++)
 		for (const struct store_migration *m = lists[i]; m->room; m++)
@@ -110,6 +110,13 @@ static const char *const *slack_identities(void *owner, const char *approver)
 	return h->mentions;
 }
 
+static const char *const *dingtalk_identities(void *owner, const char *approver)
+{
+	struct house *h = owner;
+	directory_identities(h->config, approver, "dingtalk:", h->mentions);
+	return h->mentions;
+}
+
 static const char *robot_secret(void *owner, const char *url)
 {
 	const struct house *h = owner;
@@ -173,6 +180,30 @@ static enum result build_webhooks(struct house *h, struct error *e)
 	return webhook_create(&ctx, &o, &h->webhooks, e);
 }
 
+static enum result build_dingtalk_app(struct house *h, struct channel **ret, struct error *e)
+{
+	const struct config *c = h->config;
+	struct channel_context ctx = context_of(h);
+	struct dingapp_options o = { .client_id = c->dingtalk.app.client_id,
+				     .client_secret = c->dingtalk.app.client_secret,
+				     .corp_id = c->dingtalk.app.corp_id,
+				     .robot_code = c->dingtalk.app.robot_code,
+				     .template = c->dingtalk.app.card_template,
+				     .mode = (enum dingapp_mode)c->dingtalk.app.mode,
+				     .api_url = c->dingtalk.app.api_url,
+				     .oapi_url = c->dingtalk.app.oapi_url,
+				     .public_url = c->public_url,
+				     .callback_path = c->dingtalk.app.callback_path,
+				     .callback_secret = c->dingtalk.app.callback_secret,
+				     .event_token = c->dingtalk.app.event_token,
+				     .event_aes_key = c->dingtalk.app.event_aes_key,
+				     .month_calls = c->dingtalk.app.month_calls,
+				     .groups = dingapp_group_names(c->policies, c->arena),
+				     .identities = dingtalk_identities,
+				     .identities_owner = h };
+	return dingapp_create(&ctx, &o, ret, e);
+}
+
 /* Where the links of platforms without callbacks lead. */
 static enum result build_page(struct house *h, struct error *e)
 {
@@ -192,9 +223,14 @@ static enum result build_channels(struct house *h, struct error *e)
 		r = build_slack(h, &h->channels[n], e);
 		n += r == RC_OK;
 	}
-	if (r == RC_OK && h->config->dingtalk.robots)
+	if (r == RC_OK && h->config->dingtalk.robots) {
 		r = build_dingtalk(h, &h->channels[n], e);
-	n += h->channels[n] != NULL;
+		n += r == RC_OK;
+	}
+	if (r == RC_OK && h->config->dingtalk.app.client_id) {
+		r = build_dingtalk_app(h, &h->channels[n], e);
+		n += r == RC_OK;
+	}
 	if (r == RC_OK && h->config->teams.flows)
 		r = build_teams(h, &h->channels[n], e);
 	n += h->channels[n] != NULL;

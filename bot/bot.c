@@ -18,6 +18,16 @@ struct channel *bot_channel(const struct bot *b, const char *name)
 	return NULL;
 }
 
+struct channel *bot_groups_of(const struct bot *b, const char *platform)
+{
+	for (struct channel *const *c = b->o.channels; c && *c; c++) {
+		const struct channel_ops *ops = (*c)->ops;
+		if (ops->groups && text_eq(ops->people ? ops->people : ops->platform, platform))
+			return *c;
+	}
+	return NULL;
+}
+
 enum card_lang bot_lang(const struct bot *b, const char *channel)
 {
 	for (const struct bot_channel_lang *l = b->o.langs; l && l->channel; l++)

@@ -394,9 +394,8 @@ void bot_do(struct bot *b, const struct bot_ask *ask, bot_answer *done, void *ow
 		return;
 	}
 	recognise(c);
-	const char *platform = arena_printf(a, "%s:", c->ask.person.platform);
-	struct channel *ch = platform ? bot_channel(b, platform) : NULL;
-	if (ch && ch->ops->groups) {
+	struct channel *ch = bot_groups_of(b, c->ask.person.platform);
+	if (ch) {
 		c->waits = WAITS_FOR_GROUPS;
 		ch->ops->groups(ch, &c->ask.person, groups_known, c);
 		return;

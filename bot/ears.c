@@ -131,12 +131,29 @@ static void press_verb(struct bot *b, const struct interaction *in, const struct
 	bot_do(b, &q, tell, call);
 }
 
+/* What may not come by a door that does not prove the content: it cannot be undone. */
+static bool needs_proof(const char *verb)
+{
+	static const char *const verbs[] = { "promote", "complete", "weight", "override" };
+	for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
+		if (text_eq(verbs[i], verb))
+			return true;
+	return false;
+}
+
 static void press(struct bot *b, const struct interaction *in, struct arena *a)
 {
 	struct pressed p;
 	if (!take_apart(in->value, a, &p) ||
 	    !approvals_token_good(b->o.approvals, p.subject, p.verb, in->channel, p.token)) {
 		reply(b, in, "this button is too old; \"status\" shows a fresh card", a);
+		return;
+	}
+	if (in->unproven && needs_proof(p.verb)) {
+		in->responder->say(in->responder,
+				   "this cannot be undone, and this door does not prove who you are: use "
+				   "the command line or another platform",
+				   false);
 		return;
 	}
 	if (wants_reason(b, in, &p, a)) {
@@ -148,6 +165,16 @@ static void press(struct bot *b, const struct interaction *in, struct arena *a)
 		typed_hear(b, in, in->form ? arena_printf(a, "%s %s", line, in->text) : line);
 	else
 		press_verb(b, in, &p, a);
+}
+
+/* Through a door that does not prove the content people may look, and buttons decide. */
+static bool looks_only(const struct interaction *in, struct arena *a)
+{
+	struct command c;
+	if (command_parse(in->text, a, &c, NULL) != RC_OK)
+		return true; /* it is told what is wrong with it */
+	return c.id == COMMAND_HELP || c.id == COMMAND_LIST || c.id == COMMAND_STATUS || c.id == COMMAND_WHO ||
+	       c.id == COMMAND_HISTORY;
 }
 
 /* A vote needs the request alone, and that is on disk. */
@@ -167,6 +194,11 @@ void ears_heard(void *owner, const struct interaction *in)
 		in->responder->say(in->responder, "no memory for this now, try again", false);
 	else if (!text_empty(in->value))
 		press(b, in, a);
+	else if (in->unproven && !looks_only(in, a))
+		in->responder->say(in->responder,
+				   "typed decisions do not count here: press the button of a card, or use "
+				   "the command line",
+				   false);
 	else
 		typed_hear(b, in, in->text);
 	arena_destroy(a);

@@ -50,6 +50,8 @@ struct bot {
 /* ---- bot.c ---- */
 void bot_free(struct bot *b);                                       /* once nothing of it flies */
 struct channel *bot_channel(const struct bot *b, const char *name); /* the platform of "slack:C024"; NULL */
+/* The one that knows the groups of a platform's people ("slack"); NULL. */
+struct channel *bot_groups_of(const struct bot *b, const char *platform);
 enum card_lang bot_lang(const struct bot *b, const char *channel);
 /* Where a rollout's cards stand, NULL-terminated, in the arena: by its annotation or the first route that fits, and
  * where somebody subscribed to it. */

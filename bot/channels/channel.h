@@ -19,6 +19,9 @@ struct interaction {
 	const char *value;      /* of the button: "v1.REQUEST.VERB.REVISION"; "" for commands */
 	const char *text;       /* what was typed after the command's name; reason of a form; "" */
 	bool form;              /* text is the reason of a form */
+	/* What proves the sender does not cover the content: only a button's own token counts, and only for what can be
+	 * undone. */
+	bool unproven;
 	/* Answers privately to the person, once; may be called later, in any turn. */
 	struct responder *responder;
 };
@@ -52,6 +55,7 @@ struct bot_ears {
 struct channel; /* one configured platform */
 struct channel_ops {
 	const char *platform; /* "slack" */
+	const char *people;   /* platform of the persons whose groups it knows, where that is another; NULL: the same */
 	/* Platform JSON for the outbox; NULL, as deliver: a platform that takes no cards. who_may: the policy's
 	 * approvers, to be mentioned in asks (may be NULL). Golden files pin these. */
 	char *(*render_card)(struct channel *c, const struct card *card, struct error *e);

@@ -3,12 +3,13 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "bot/channels/dingtalk/dingapp.h"
 #include "bot/channels/dingtalk/dingtalk.h"
 #include "bot/channels/slack/slack.h"
 #include "bot/channels/teams/teams.h"
 
 /* Every platform that takes cards. */
-static const struct channel_ops *const platforms[] = { &slack_ops, &dingtalk_ops, &teams_ops };
+static const struct channel_ops *const platforms[] = { &slack_ops, &dingtalk_ops, &dingapp_ops, &teams_ops };
 
 const struct channel_ops *channels_platform(const char *platform)
 {

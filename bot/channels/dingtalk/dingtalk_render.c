@@ -69,8 +69,7 @@ static void put_markdown(struct strbuf *b, const struct card *c, const struct ro
 	dingtalk_escape(b, c->footer, r->head_chars);
 }
 
-/* Whole and within the limit, at the longest lines that allow it. */
-static bool markdown_fit(struct strbuf *b, const struct card *c)
+bool dingtalk_card_markdown(struct strbuf *b, const struct card *c)
 {
 	for (size_t i = 0; i < sizeof rooms / sizeof *rooms; i++) {
 		strbuf_clear(b);
@@ -131,7 +130,7 @@ enum result dingtalk_render_card(const struct card *c, char **ret, struct error 
 	strbuf_init(&text, BODY_BYTES_MAX);
 	strbuf_init(&buttons, BODY_BYTES_MAX);
 	strbuf_init(&b, BODY_BYTES_MAX);
-	bool fits = markdown_fit(&text, c);
+	bool fits = dingtalk_card_markdown(&text, c);
 	size_t n = put_buttons(&buttons, c);
 	const char *type = n ? "actionCard" : "markdown";
 	strbuf_addf(&b, "{\"msgtype\":\"%s\",\"%s\":{", type, type);
