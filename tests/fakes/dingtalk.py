@@ -1,4 +1,4 @@
-"""FakeDingTalk: groups with custom robots, session webhooks, and the robot calls of an internal app.
+"""FakeDingTalk: groups with custom robots, session webhooks, and an internal app: messages, cards, Stream Mode, callbacks.
 
     with FakeDingTalk() as ding:
         robot = ding.add_robot("tok-1", group="releases", secret="SEC...")
@@ -15,9 +15,13 @@ import time
 from dataclasses import dataclass, field
 
 from tests.fakes.delivery import send
+from tests.fakes.dingtalk_callbacks import Callbacks
+from tests.fakes.dingtalk_cards import Cards
 from tests.fakes.dingtalk_openapi import App, OpenApi
+from tests.fakes.dingtalk_people import People
 from tests.fakes.dingtalk_robot import Refused, Robot, check_keywords, check_network, check_rate, check_sign
 from tests.fakes.dingtalk_robot import read_message, sign
+from tests.fakes.dingtalk_stream import StreamMode
 from tests.fakes.faults import KINDS_BEFORE, FaultPlan, plain_answer
 from tests.fakes.http_server import Answer, HttpFake, json_answer
 
@@ -43,9 +47,17 @@ class Call:
     headers: object = field(default=None, repr=False)
 
 
-class FakeDingTalk(HttpFake):
+class Api(OpenApi, Cards, People):
+    def __init__(self, now, complain):
+        OpenApi.__init__(self, now, complain)
+        Cards.__init__(self)
+        People.__init__(self)
+
+
+class FakeDingTalk(StreamMode, Callbacks, HttpFake):
     def __init__(self, time_factor=1.0):
-        super().__init__()
+        HttpFake.__init__(self)
+        StreamMode.__init__(self)
         self.time_factor = time_factor
         self.ahead = 0.0
         self.robots = {}
@@ -54,7 +66,7 @@ class FakeDingTalk(HttpFake):
         self.kept = []
         self.calls = []
         self.faults = FaultPlan()
-        self.openapi = OpenApi(self.now, self.complain)
+        self.openapi = Api(self.now, self.complain)
 
     def now(self):
         return time.time() + self.ahead
@@ -138,13 +150,16 @@ class FakeDingTalk(HttpFake):
         return plain_answer(fault)
 
     def route(self, request):
-        """The Stream mode gateway has its own connection handling and gets its own file beside these."""
         if request.path == "/robot/send":
             return self.refusable(self.robot_send, request)
         if request.path == "/robot/sendBySession":
             return self.refusable(self.session_send, request)
         if request.path == "/gettoken":
             return self.openapi.old_token(request)
+        if request.path == "/v1.0/gateway/connections/open":
+            return self.open_connection(request)
+        if request.path.startswith(("/topapi/", "/media/")):
+            return self.openapi.old_handle(request)
         if request.path.startswith("/v1.0/"):
             return self.openapi.handle(request)
         return Answer(404, b"not found")
@@ -201,6 +216,14 @@ class FakeDingTalk(HttpFake):
     def wait_app_message(self, predicate=lambda m: True, timeout=10.0, **target):
         return self.wait_for(lambda: next((m for m in self.app_messages(**target) if predicate(m)), None), timeout,
                              lambda: f"app message {target}, have {self.app_messages()}")
+
+    def cards(self, place=None):
+        return [c for c in list(self.openapi.cards.values()) if c.shown and (place is None or c.place == place)]
+
+    def wait_card(self, predicate=lambda c: True, place=None, timeout=20.0):
+        """The newest card that fits."""
+        return self.wait_for(lambda: next((c for c in reversed(self.cards(place)) if predicate(c)), None), timeout,
+                             lambda: f"a card in {place}, have {self.cards(place)}")
 
     def wait_calls(self, path, count=1, timeout=10.0):
         def enough():

@@ -11,9 +11,9 @@
 
 enum {
 	SEEN_MAX = 50000,
-	/* a robot may say twenty things a minute in a group; cards that are updated count too (dingtalk.md 1, 7, 19) */
+	/* about twenty calls a second are allowed for cards, but a month has few (dingtalk.md 7, 19) */
 	SPACING_MS = 500,
-	PER_MINUTE_GROUP = 18,
+	PER_MINUTE_GROUP = 60,
 	PER_MINUTE = 600,
 };
 

@@ -1,6 +1,9 @@
 #pragma once
 /* What DingTalk sends: frames, presses, messages (dingtalk.md 8, 10, 11), read and bounded. Pure; strings are in the
  * arena. */
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "base/arena.h"
 #include "base/error.h"
 

@@ -232,7 +232,9 @@ static enum result connect_to(struct dingapp *d, const char *endpoint, const cha
 	enum result r = RC_OK;
 	if (!l || url.overflow)
 		r = error_set(e, RC_EXHAUSTED, "no memory for a connection");
-	struct ws_options o = { .url = url.s, .ping_ms = PING_MS, .silent_ms = SILENT_MS };
+	struct ws_options o = {
+		.url = url.s, .user_agent = "rollcall/" ROLLCALL_VERSION, .ping_ms = PING_MS, .silent_ms = SILENT_MS
+	};
 	if (r == RC_OK)
 		r = ws_open(d->ctx.loop, &o, &handlers, l, &l->ws, e);
 	strbuf_finish(&url);
