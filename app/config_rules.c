@@ -500,8 +500,6 @@ static void rules_app(struct config_reader *r, const struct config *c)
 		if (rules[i].wrong)
 			config_finding(r, place(r, "dingtalk", "app", rules[i].key, NULL), false,
 				       path_to(r, "dingtalk.app.%s", rules[i].key), "%s", rules[i].why);
-	if (has(r, "dingtalk") && !c->dingtalk.app.client_id && !c->dingtalk.robots)
-		config_finding(r, place(r, "dingtalk", NULL), true, "dingtalk", "has neither app nor robots");
 }
 
 static void rules_gates(struct config_reader *r, const struct config *c)

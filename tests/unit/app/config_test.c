@@ -170,10 +170,22 @@ static const struct {
 	{ "a route to nowhere", "routes: [{channels: [\"slack:C1\", \"dingtalk:x\", \"irc:#a\"]}]\n",
 	  "c.yaml:1:22: routes[0].channels[0]: there is no slack section to reach \"slack:C1\"\n"
 	  "c.yaml:1:34: routes[0].channels[1]: there is no robot \"x\" under dingtalk.robots\n"
-	  "c.yaml:1:48: routes[0].channels[2]: \"irc:#a\" must be slack:CHANNEL, dingtalk:ROBOT or teams:CHANNEL\n" },
+	  "c.yaml:1:48: routes[0].channels[2]: \"irc:#a\" must be slack:CHANNEL, dingtalk:ROBOT, "
+	  "dingtalk-app:CONVERSATION or teams:CHANNEL\n" },
 	{ "a route without channels", "routes:\n  - namespace: a\n", "c.yaml:2:5: routes[0].channels: is missing\n" },
 	{ "a language that is none", "languages: {default: fr}\n",
 	  "c.yaml:1:22: languages.default: \"fr\" is not one of en, zh\n" },
+	{ "an app of DingTalk and what it leaves out",
+	  "dingtalk: {app: {client_id: k, mode: http, card_template: x, api_url: \"http://a.example.com\"}}\n"
+	  "routes: [{channels: [\"dingtalk-app:@\"]}]\n",
+	  "c.yaml:1:12: dingtalk.app.client_secret: is missing\n"
+	  "c.yaml:1:12: dingtalk.app.corp_id: is missing\n"
+	  "c.yaml:1:38: dingtalk.app.mode: http needs public_url\n"
+	  "c.yaml:1:38: dingtalk.app.mode: http needs callback_path\n"
+	  "c.yaml:1:59: dingtalk.app.card_template: must end with .schema, as the card platform shows it\n"
+	  "c.yaml:1:71: dingtalk.app.api_url: must start with https://: the app's secret travels there\n"
+	  "c.yaml:2:22: routes[0].channels[0]: \"dingtalk-app:@\" must be dingtalk-app:CONVERSATION or "
+	  "dingtalk-app:@STAFFID\n" },
 	{ "a robot by plain HTTP", "dingtalk: {robots: {r: {url: \"${env:RC_PLAIN_URL}\"}}}\n",
 	  "c.yaml:1:30: dingtalk.robots.r.url: must start with https://\n" },
 	{ "Slack in our own house",
