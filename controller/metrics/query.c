@@ -1,40 +1,26 @@
-/* Queries: the built-in ones of each provider's dialect and the template variables (flagger-interfaces.md 3.3, 3.4). */
+/* Template variables of queries (flagger-interfaces.md 3.4). */
+#include <ctype.h>
 #include <string.h>
 
 #include "base/strbuf.h"
 #include "base/text.h"
-#include "controller/metrics/builtin.h"
 #include "controller/metrics/source.h"
 
 enum { QUERY_MAX = 64 * 1024 };
 
-static const struct builtin_query builtins[] = {
-	{ "nginx", "request-success-rate", 1,
-	  " sum( rate( nginx_ingress_controller_requests{ namespace=\"{{ namespace }}\", ingress=\"{{ ingress }}\", "
-	  "canary!=\"\", status!~\"5.*\" }[{{ interval }}] ) ) / sum( rate( nginx_ingress_controller_requests{ "
-	  "namespace=\"{{ namespace }}\", ingress=\"{{ ingress }}\", canary!=\"\" }[{{ interval }}] ) ) * 100" },
-	{ "nginx", "request-duration", 1,
-	  " sum( rate( nginx_ingress_controller_response_duration_seconds_sum{ namespace=\"{{ namespace }}\", "
-	  "ingress=\"{{ ingress }}\", canary!=\"\" }[{{ interval }}] ) ) / sum( rate( "
-	  "nginx_ingress_controller_response_duration_seconds_count{ namespace=\"{{ namespace }}\", "
-	  "ingress=\"{{ ingress }}\", canary!=\"\" }[{{ interval }}] ) ) * 1000" },
-	{ "kubernetes", "request-success-rate", 1,
-	  " sum( rate( http_request_duration_seconds_count{ kubernetes_namespace=\"{{ namespace }}\", "
-	  "kubernetes_pod_name=~\"{{ target }}-[0-9a-zA-Z]+(-[0-9a-zA-Z]+)\", status!~\"5.*\" }[{{ interval }}] ) ) / "
-	  "sum( rate( http_request_duration_seconds_count{ kubernetes_namespace=\"{{ namespace }}\", "
-	  "kubernetes_pod_name=~\"{{ target }}-[0-9a-zA-Z]+(-[0-9a-zA-Z]+)\" }[{{ interval }}] ) ) * 100" },
-	{ "kubernetes", "request-duration", 1000,
-	  " histogram_quantile( 0.99, sum( rate( http_request_duration_seconds_bucket{ "
-	  "kubernetes_namespace=\"{{ namespace }}\", "
-	  "kubernetes_pod_name=~\"{{ target }}-[0-9a-zA-Z]+(-[0-9a-zA-Z]+)\" }[{{ interval }}] ) ) by (le) )" },
-};
-
-const struct builtin_query *builtin_find(const char *provider, const char *metric)
+/* Skipper writes "_" for what is neither letter, digit nor "_". NULL: no such word, or no memory. */
+static const char *skipper_word(const struct plan *p, const char *name)
 {
-	for (size_t i = 0; i < sizeof builtins / sizeof *builtins; i++)
-		if (text_eq(builtins[i].provider, provider) && text_eq(builtins[i].metric, metric))
-			return &builtins[i];
-	return NULL;
+	const struct canary *c = p->canary;
+	const char *from = text_eq(name, "namespace") ? c->ns
+			   : text_eq(name, "ingress") ? c->ingress.name
+			   : text_eq(name, "service") ? c->service.name
+						      : NULL;
+	char *word = from ? arena_strdup(p->arena, from) : NULL;
+	for (char *at = word; at && *at; at++)
+		if (!isalnum((unsigned char)*at) && *at != '_')
+			*at = '_';
+	return word;
 }
 
 static const char *variable(const struct plan *p, const struct metric_check *m, const char *name)
@@ -54,6 +40,8 @@ static const char *variable(const struct plan *p, const struct metric_check *m, 
 	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
 		if (text_eq(name, known[i].name))
 			return known[i].value;
+	if (text_starts(name, "skipper."))
+		return skipper_word(p, name + strlen("skipper."));
 	return text_starts(name, "variables.") ? pairs_get(&m->variables, name + strlen("variables.")) : NULL;
 }
 

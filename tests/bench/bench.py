@@ -61,7 +61,7 @@ def bench_idle(counts=(1, 1000)):
             say(f"idle, {count} canaries, API requests in 30 s but for watches", counted)
             say(f"idle, {count} canaries, CPU in 30 s", f"{cpu_seconds(scene.serve.pid) - cpu:.2f} s")
         finally:
-            scene.close()
+            scene.close(timeout=600)
 
 
 def cpu_seconds(pid):
@@ -100,7 +100,7 @@ def bench_press(presses=int(os.environ.get("BENCH_PRESSES", "200"))):
             rig.wait_for(lambda: accepted.get(f"app-{i}"), 20, lambda: f"app-{i} begins\n{scene.trouble()}", interval=0.005)
             took.append((accepted[f"app-{i}"] - began) * 1000)
     finally:
-        scene.close()
+        scene.close(timeout=600)
     took.sort()
     say(f"press to first effect accepted, {presses} presses",
         f"p50 {statistics.median(took):.1f} ms, p99 {took[int(len(took) * 0.99) - 1]:.1f} ms")
@@ -136,7 +136,7 @@ def bench_step():
             total = sum(counted.values())
             say(f"step, {name}: API requests for {steps} steps", f"{counted}: {total / steps:.1f} a step")
         finally:
-            scene.close()
+            scene.close(timeout=600)
 
 
 def bench_gates(seconds=10):
@@ -157,7 +157,7 @@ def bench_gates(seconds=10):
         rate = float(next(line.split()[1] for line in out.splitlines() if line.startswith("Requests/sec")))
         say("gate checks a second", f"{rate:.0f}, with {used / seconds:.2f} of a core: {rate * seconds / used:.0f} a second a core")
     finally:
-        scene.close()
+        scene.close(timeout=600)
 
 
 def bench_read(count=10000):
@@ -178,7 +178,7 @@ def bench_read(count=10000):
         say(f"memory with {count} canaries, suspended", f"{scene.serve.rss_bytes() / 1e6:.1f} MB")
         scene.serve.kill9()  # its end is not the figure
     finally:
-        scene.close()
+        scene.close(timeout=600)
 
 
 def main():

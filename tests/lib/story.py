@@ -207,11 +207,11 @@ node:
             connection.request("GET", path)
             return connection.getresponse().read().decode()
 
-    def close(self):
+    def close(self, timeout=60):
         for process in (self.serve, self.node):
             if process and process.alive():
                 process.stop()
-        self.kube.empty_namespace("default")
+        self.kube.empty_namespace("default", timeout)
         self.kube.close()
         if self.proxy:
             self.proxy.__exit__()

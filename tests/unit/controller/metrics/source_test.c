@@ -181,6 +181,22 @@ static const struct {
 	  " histogram_quantile( 0.99, sum( rate( http_request_duration_seconds_bucket{ kubernetes_namespace=\"test\", "
 	  "kubernetes_pod_name=~\"podinfo-app-[0-9a-zA-Z]+(-[0-9a-zA-Z]+)\" }[1m] ) ) by (le) )",
 	  1000 },
+	{ "gatewayapi:v1", "request-duration",
+	  " histogram_quantile( 0.99, sum( rate( http_request_duration_seconds_bucket{ kubernetes_namespace=\"test\", "
+	  "kubernetes_pod_name=~\"podinfo-app-[0-9a-zA-Z]+(-[0-9a-zA-Z]+)\" }[1m] ) ) by (le) )",
+	  1000 },
+	{ "smi:v1alpha2", "request-duration",
+	  " histogram_quantile( 0.99, sum( rate( istio_request_duration_milliseconds_bucket{ reporter=\"destination\", "
+	  "destination_workload_namespace=\"test\", destination_workload=~\"podinfo-app\" }[1m] ) ) by (le) )",
+	  1 },
+	{ "skipper", "request-success-rate",
+	  " sum(rate(skipper_response_duration_seconds_bucket{route=~\"kube(ew)?_test__podinfo_in_canary__.*__podinfo_"
+	  "svc_"
+	  "canary(_[0-9]+)?\",code!~\"5..\",le=\"+Inf\"}[1m])) / "
+	  "sum(rate(skipper_response_duration_seconds_bucket{route=~\"kube(ew)?_test__podinfo_in_canary__.*__podinfo_"
+	  "svc_"
+	  "canary(_[0-9]+)?\",le=\"+Inf\"}[1m])) * 100",
+	  1 },
 };
 
 static void test_builtin_queries(void **state)
