@@ -14,6 +14,7 @@
 #include "base/arena.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "base/text.h"
 #include "controller/node/access_log.h"
 #include "controller/node/nginx.h"
@@ -46,6 +47,7 @@ struct front {
 	struct render_options render;
 	struct nginx *nginx;
 	struct access_log *access_log; /* owned; NULL: nobody wants to know */
+	struct metric *updates;
 	loop_fn *updated;
 	void *owner;
 	char *applied, *applying; /* whole texts; NULL: none */
@@ -260,6 +262,7 @@ static void front_failed(struct front *f, enum result r, unsigned line, const st
 static void front_applied(void *owner, enum result r, unsigned line, const struct error *why)
 {
 	struct front *f = owner;
+	metric_inc(f->updates, 1, r == RC_OK ? "ok" : r == RC_INVALID ? "refused" : "failed");
 	if (r == RC_OK) {
 		log_info("nginx_updated", "bytes=%zu", strlen(f->applying));
 		free(f->applied);
@@ -415,6 +418,9 @@ enum result front_create(const struct node_options *o, loop_fn *updated, void *o
 	if (nginx_runs(f->nginx))
 		f->applied = read_conf(f->conf_file);
 	open_access_log(f, o);
+	f->updates =
+		metrics_add(o->metrics, METRIC_COUNTER, "rollcall_nginx_updates_total",
+			    "Configurations for nginx: in use, refused by it, or failed otherwise.", "outcome", NULL);
 	*ret = TAKE(f);
 	return RC_OK;
 }

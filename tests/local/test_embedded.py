@@ -3,10 +3,7 @@ everything by the command line."""
 
 import concurrent.futures
 import contextlib
-import copy
-import http.client
 import json
-import os
 import re
 import signal
 import socket
@@ -18,242 +15,64 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+import machine  # noqa: E402
 import rig  # noqa: E402
+import seed  # noqa: E402
 import story  # noqa: E402
+from seed import MANUAL, NAME, TABLE  # noqa: E402
 from story import BUILD, IMAGE, SEED  # noqa: E402
 
-NAME = "podinfo-default"
 DONE, FAILED, USAGE, REFUSED, NOT_FOUND, UNREACHABLE = range(6)
-LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-GATES = {"metadata": {"annotations": {"rollcall.dev/gates": "confirm-rollout,confirm-promotion"}}}
-MANUAL = {"metadata": {"annotations": {"rollcall.dev/steps": "manual"}}}
-TABLE = {20: (1, 3), 40: (2, 2), 60: (3, 1), 80: (4, 1), 100: (4, 0)}
 
 
-class ApiError(rig.NotYet):
-    pass
+def begin(cls, name, number):
+    """A machine of its own for a class of tests."""
+    for program in ("rollcall", "rollouts-demo"):
+        if not (BUILD / program).exists():
+            raise unittest.SkipTest(f"{BUILD / program} has not been built")
+    cls.scene = machine.Machine(name, number)
+    cls.addClassCleanup(cls.scene.close)
+    cls.kube = cls.scene.kube
+    cls.scene.start()
 
 
-class Objects:
-    """What story.Scene asks of a cluster, answered by the service's own API."""
-
-    def __init__(self, scene):
-        self.scene = scene
-
-    def ask(self, method, path, body=None, token=None):
-        """(status, the answer)"""
-        connection = http.client.HTTPConnection("127.0.0.1", self.scene.port, timeout=20)
-        try:
-            connection.request(method, path, body, {"Authorization": f"Bearer {token or self.scene.admin_token()}"})
-            answer = connection.getresponse()
-            return answer.status, json.loads(answer.read())
-        finally:
-            connection.close()
-
-    def find(self, kind, name, **_):
-        status, answer = self.ask("GET", f"/api/v1/objects/{kind}/default/{name}")
-        if status not in (200, 404):
-            raise ApiError(f"{status} {answer}")
-        return answer if status == 200 else None
-
-    def get(self, kind, name):
-        found = self.find(kind, name)
-        if found is None:
-            raise ApiError(f"no {kind} {name}")
-        return found
-
-    def list(self, kind):
-        status, answer = self.ask("GET", f"/api/v1/objects/{kind}?ns=default")
-        if status != 200:
-            raise ApiError(f"{status} {answer}")
-        return answer["items"]
-
-    def patch(self, kind, name, change):
-        status, answer = self.ask("PATCH", f"/api/v1/objects/{kind}/default/{name}", json.dumps(change))
-        if status != 200:
-            raise ApiError(f"{status} {answer}")
-        return answer
-
-
-class Machine(story.Scene):
-    """A service with an embedded cluster, and nothing else."""
-
-    def __init__(self, name, number, extra=""):  # the other scene's fakes and control plane are not wanted
-        self.folder = rig.scratch_folder(name)
-        self.port, self.admin_port, self.web_port = rig.free_port(), rig.free_port(), rig.free_port()
-        self.kube, self.node, self.serve, self.starts = Objects(self), None, None, 0
-        self.network = f"127.{20 + (os.getpid() + number) % 200}"
-        self.config = self.folder / "config.yaml"
-        self.config.write_text(f"""
-listen: {{address: "127.0.0.1:{self.port}", admin: "127.0.0.1:{self.admin_port}"}}
-data_dir: {self.folder}/data
-log: {{level: debug, format: logfmt}}
-cluster: {{embedded: true, name: here}}
-controller: {{egress: {{private: true}}}}
-node:
-  addresses: {self.network}.0.0/16
-  images:
-    - image: "{IMAGE}:*"
-      command: ["{BUILD}/rollouts-demo", --address, "{{address}}", --port, "{{port}}", --color, "{{tag}}"]
-  nginx: {{listen: "127.0.0.1:{self.web_port}"}}
-{extra}
-""")
-
-    def admin_token(self):
-        return (self.folder / "data/cli.token").read_text().strip()
-
-    def token(self, name):
-        return self.admin_token()
-
-    def close(self):
-        if self.serve and not self.serve.alive():
-            self.start()  # what a killed one has left is its to end
-        if self.serve:
-            self.serve.stop(60)
-
-    def processes(self):
-        """The processes of pods and of nginx: those that listen in our network or at our port, by /proc."""
-        found = []
-        for folder in Path("/proc").glob("[0-9]*"):
-            try:
-                line = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-            except OSError:
-                continue
-            if f"--address {self.network}." in line or f"{self.folder}/data/node" in line:
-                found.append((int(folder.name), line))
-        return found
-
-    def pods(self):
-        return sorted(pid for pid, line in self.processes() if "rollouts-demo" in line)
-
-
-def wanted(item):
-    """What a user asked for: an object without what the platform writes into it."""
-    item = copy.deepcopy(item)
-    item.pop("status", None)
-    for key in ("resourceVersion", "generation", "managedFields"):
-        item["metadata"].pop(key, None)
-    return item
-
-
-class Ordered(unittest.TestCase):
-    """The tests of a class are one story and run in the order of their numbers; what follows a failure is skipped."""
-
-    broken = None
-
-    def setUp(self):
-        if self.broken:
-            self.skipTest(f"allowed: the story broke off in {self.broken}")
-
-    def run(self, result=None):
-        before = getattr(result, "failed", len(result.failures) + len(result.errors))
-        super().run(result)
-        if getattr(result, "failed", len(result.failures) + len(result.errors)) > before:
-            type(self).broken = self._testMethodName
-
-    @classmethod
-    def begin(cls, name, number, extra=""):
-        for program in ("rollcall", "rollouts-demo"):
-            if not (BUILD / program).exists():
-                raise unittest.SkipTest(f"{BUILD / program} has not been built")
-        cls.scene = Machine(name, number, extra)
-        cls.addClassCleanup(cls.scene.close)
-        cls.kube = cls.scene.kube
-        cls.scene.start()
-
-    def serve_is(self, color):
-        rig.wait_for(lambda: story.share(self.scene.web_port, color, 100) == 100, 90,
-                     lambda: f"{color} answers through nginx\n{self.scene.trouble()}")
-
-    def approve(self):
-        self.scene.until_approved(NAME, "local")
-
-    def walk_to(self, weight, tolerance=5, requests=2000):
-        canary, source = TABLE[weight]
-        rig.wait_for(lambda: self.scene.weight() == weight, 90, lambda: f"weight {weight}\n{self.scene.trouble()}")
-        rig.wait_for(lambda: (self.scene.replicas("podinfo"), self.scene.replicas("podinfo-primary"))
-                     == (canary, source), 60, lambda: f"replicas {canary} and {source}\n{self.scene.trouble()}")
-        rig.wait_for(lambda: abs(story.share(self.scene.web_port, "green", requests) - weight) <= tolerance, 30,
-                     f"green answers {weight} percent")
-
-
-class Seed(Ordered):
+class Story(seed.Seed):
     """The manifests that users have, untouched."""
 
     @classmethod
     def setUpClass(cls):
-        cls.begin("seed", 0)
+        begin(cls, "seed", 0)
 
-    def test_1_apply(self):
+    def put_application(self):
         code, out, err = self.scene.cli("apply", "-f", SEED / "podinfo.yaml", token=self.scene.admin_token())
         self.assertEqual((out, err), ("deployment/podinfo created\nservice/my-podinfo-svc created\n"
                                       "ingress/podinfo created\n", ""))
         self.assertEqual(self.scene.cli("apply", "-f", SEED / "podinfo.yaml")[1],
                          "deployment/podinfo unchanged\nservice/my-podinfo-svc unchanged\ningress/podinfo unchanged\n")
-        self.serve_is("blue")
-        type(self).applied = {kind: wanted(self.kube.get(kind, name)) for kind, name in
-                              (("Deployment", "podinfo"), ("Service", "my-podinfo-svc"), ("Ingress", "podinfo"))}
-        out = self.scene.cli("get", "deployments")[1]
-        self.assertRegex(out, r"NAMESPACE +NAME +READY +UP-TO-DATE +AVAILABLE +AGE\ndefault +podinfo +4/4 +4 +")
-        self.assertEqual(len(self.scene.cli("get", "pods", "-o", "name")[1].splitlines()), 4)
+
+    def put_canary(self):
+        self.assertEqual(self.scene.cli("apply", "-f", SEED / "podinfo-canary.yaml")[1], f"canary/{NAME} created\n")
+
+    def set_image(self, tag):
+        self.assertEqual(self.scene.cli("set-image", "podinfo", f"podinfod={IMAGE}:{tag}")[1],
+                         "deployment/podinfo image set\n")
+
+    def agree(self, gate, tag):
+        self.scene.until_approved(NAME, "local")
+
+    def agree_to_a_step(self):
+        self.scene.until_approved(NAME, "local")
+
+    def test_12_what_runs_is_shown(self):
+        self.assertRegex(self.scene.cli("get", "deployments")[1],
+                         r"NAMESPACE +NAME +READY +UP-TO-DATE +AVAILABLE +AGE\n(.*\n)?default +podinfo-primary +4/4 +4 +")
+        rig.wait_for(lambda: len(self.scene.cli("get", "pods", "-o", "name")[1].splitlines()) == 4, 30, "four pods")
         self.assertRegex(self.scene.cli("get", "pods", "-o", "wide")[1], rf"1/1 +Running +0 .*{self.scene.network}\.")
 
-    def test_2_initialized_without_a_lost_request(self):
-        load = story.Load(self.scene.web_port)
-        load.start()
-        self.assertEqual(self.scene.cli("apply", "-f", SEED / "podinfo-canary.yaml")[1],
-                         f"canary/{NAME} created\n")
-        self.kube.patch("Canary", NAME, GATES)
-        self.scene.wait_phase("Initialized", timeout=120)
-        self.assertEqual(load.stop().failures, [])
-        self.assertGreater(load.count, 100)
-        self.assertEqual(self.scene.replicas("podinfo-primary"), 4)
-        self.assertEqual(self.scene.replicas("podinfo"), 0)
-        self.assertEqual(self.scene.status()["conditions"][0]["message"], "Deployment initialization completed.")
+    def test_25_it_says_who_asked(self):
+        self.assertRegex(self.scene.cli("status", NAME)[1], r"asked by +token:local")
 
-    def test_3_nothing_moves_without_a_word(self):
-        self.assertEqual(self.scene.cli("set-image", "podinfo", f"podinfod={IMAGE}:green")[1],
-                         "deployment/podinfo image set\n")
-        self.scene.wait_phase("Waiting", timeout=30)
-        self.assertEqual(self.scene.replicas("podinfo"), 0)
-        _, status, _ = self.scene.cli("status", NAME)
-        self.assertRegex(status, r"asked by +token:local")
-
-    def test_4_weights_replicas_and_shares(self):
-        load = story.Load(self.scene.web_port)
-        load.start()
-        self.kube.patch("Canary", NAME, MANUAL)
-        self.approve()
-        self.scene.wait_phase("Progressing", timeout=30)
-        for weight in TABLE:
-            with self.subTest(weight=weight):
-                self.approve()
-                self.walk_to(weight)
-        self.scene.wait_phase("WaitingPromotion", timeout=60)
-        self.approve()
-        self.scene.wait_phase("Succeeded", timeout=120)
-        rig.wait_for(lambda: (self.scene.replicas("podinfo"), self.scene.replicas("podinfo-primary")) == (4, 0), 60,
-                     "the target is the whole")
-        self.serve_is("green")
-        self.assertEqual(load.stop().failures, [])
-
-    def test_5_complete_gives_everything_back(self):
-        load = story.Load(self.scene.web_port)
-        load.start()
-        self.scene.cli("complete", NAME)
-        rig.wait_for(lambda: self.kube.find("Canary", NAME) is None, 120,
-                     lambda: f"the Canary is gone\n{self.scene.trouble()}")
-        rig.wait_for(lambda: self.kube.find("Deployment", "podinfo-primary") is None, 30, "the primary is gone")
-        self.serve_is("green")
-        self.assertEqual(load.stop().failures, [])
-        green = copy.deepcopy(self.applied)
-        green["Deployment"]["spec"]["template"]["spec"]["containers"][0]["image"] = f"{IMAGE}:green"
-        for kind, name in (("Deployment", "podinfo"), ("Service", "my-podinfo-svc"), ("Ingress", "podinfo")):
-            self.assertEqual(wanted(self.kube.get(kind, name)), green[kind], kind)
-        self.assertEqual([len(self.kube.list(kind)) for kind in ("Deployment", "Service", "Ingress", "Canary")],
-                         [1, 1, 1, 0])
-
-    def test_6_the_record_names_who_put_what(self):
+    def test_70_the_record_names_who_put_what(self):
         rows = json.loads(self.scene.cli("history", "--limit", "500", "-o", "json")[1])
         told = [(r["actor"], r["action"], r["object"], r["outcome"]) for r in rows]
         for row in (("token:local", "object.apply", "here/default/podinfo", "created"),
@@ -262,7 +81,7 @@ class Seed(Ordered):
                     ("token:local", "object.image", "here/default/podinfo", "ok")):
             self.assertIn(row, told)
 
-    def test_7_an_orderly_end_ends_the_pods(self):
+    def test_80_an_orderly_end_ends_the_pods(self):
         self.assertEqual(len(self.scene.pods()), 4)
         self.assertEqual(self.scene.serve.stop(60), 0)
         self.assertEqual(self.scene.processes(), [])
@@ -283,12 +102,12 @@ def quick(text):
     return text
 
 
-class Killed(Ordered):
+class Killed(seed.Ordered):
     """kill -9 of the service in the middle of a rollout."""
 
     @classmethod
     def setUpClass(cls):
-        cls.begin("killed", 1)
+        begin(cls, "killed", 1)
 
     def test_1_initialized(self):
         all_in_one = self.scene.folder / "all.yaml"
@@ -305,7 +124,7 @@ class Killed(Ordered):
         self.scene.cli("set-image", "podinfo", f"podinfod={IMAGE}:green")
         for weight in TABLE:
             with self.subTest(weight=weight):
-                self.approve()
+                self.scene.until_approved(NAME, "local")
                 if weight in (40, 80):  # the decision is on disk; how far the step has come is chance
                     before = set(self.scene.pods())
                     self.scene.serve.kill9()
@@ -348,12 +167,12 @@ class Killed(Ordered):
         self.serve_is("green")
 
 
-class Door(Ordered):
+class Door(seed.Ordered):
     """What comes in that is wrong, and who may."""
 
     @classmethod
     def setUpClass(cls):
-        cls.begin("door", 2)
+        begin(cls, "door", 2)
 
     def write(self, name, text):
         file = self.scene.folder / name
