@@ -20,6 +20,7 @@ struct cli {
 	/* options; NULL, false: not given */
 	const char *ns, *output, *server, *token, *ca, *config, *data_dir;
 	const char *reason, *revision, *request, *scope, *expires, *limit, *condition, *timeout;
+	const char *own_words;
 	const char *fail_at, *approve_after, *replicas;
 	bool all, override, help, json, dry_run, by_itself, keep;
 };
@@ -54,6 +55,6 @@ enum exit_code cli_data_dir(const struct cli *c, char *buf, size_t size);
 
 verb_run verb_serve, verb_node, verb_check, verb_config, verb_status, verb_list, verb_decide, verb_weight, verb_history,
 	verb_who, verb_outbox, verb_audit, verb_token, verb_pin, verb_version, verb_help, verb_apply, verb_get,
-	verb_set_image, verb_delete, verb_watch, verb_wait, verb_hooks;
+	verb_set_image, verb_delete, verb_watch, verb_wait, verb_hooks, verb_card;
 verb_run verb_freeze, verb_simulate, verb_demo;
 verb_run verb_completion, verb_man, verb_policy;

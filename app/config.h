@@ -56,6 +56,11 @@ struct config_language {
 	const char *channel;
 	int lang;
 };
+struct config_words {
+	const char *file;
+	int lang;
+	const char *const *channels;
+};
 struct config {
 	struct arena *arena; /* owned; holds everything below */
 	struct {
@@ -137,6 +142,7 @@ struct config {
 	const struct config_user *users_written;
 	const struct config_route *routes_written;
 	const struct config_language *languages_written;
+	const struct config_words *words_written;
 	/* as the rooms want them; each ends with a NULL name */
 	const struct policy *policies; /* one named "default" is always there */
 	const struct freeze *freezes;
@@ -145,6 +151,7 @@ struct config {
 	const struct bot_route *routes;
 	const struct bot_channel_lang *languages;
 	enum card_lang language; /* of channels that name none */
+	const struct bot_words *words;
 };
 
 /* file NULL: the defaults. Every mistake goes to findings, with its place; RC_INVALID when there was one. Only what

@@ -221,6 +221,15 @@ static const struct config_key language_keys[] = {
 	{ "", CONFIG_WORD, .offset = offsetof(struct config_language, lang), .example = "zh", .words = langs },
 	{ 0 }
 };
+#define OF(field) .offset = offsetof(struct config_words, field)
+static const struct config_key word_file_keys[] = {
+	{ "file", CONFIG_TEXT, OF(file), .example = "words.zh", .required = true,
+	  .help = "Lines KEY = TEXT; `rollcall card words zh` prints all there are, `rollcall card preview` shows the result." },
+	{ "language", CONFIG_WORD, OF(lang), "en", .example = "zh", .words = langs, .help = "Of the file; en without it." },
+	{ "channels", CONFIG_TEXTS, OF(channels), .example = "[\"slack:C024BE91L\"]", .help = "Without it: all of that language." },
+	{ 0 }
+};
+#undef OF
 static const struct config_key gate_keys[] = {
 	{ "open", CONFIG_BOOL, IN(gates.open), "false",
 	  .help = "Anybody who reaches the port may ask /gate/check (not open or close gates)." },
@@ -301,6 +310,8 @@ const struct config_key config_keys[] = {
 	{ "languages", CONFIG_MAP, IN(languages_written), .example = "\"slack:C024BE91L\"", .keys = language_keys,
 	  .entry_bytes = sizeof(struct config_language),
 	  .help = "Of cards, by channel: en or zh. \"default\" is for all that are not named, and en without it. Changes on SIGHUP." },
+	{ "words", CONFIG_LIST, IN(words_written), .keys = word_file_keys, .entry_bytes = sizeof(struct config_words),
+	  .help = "Other words on cards and in answers than the built-in ones; the first entry that fits. Changes on SIGHUP." },
 	{ "webhooks", CONFIG_MAP, IN(webhooks), .example = "ci", .keys = config_webhook_keys, .entry_bytes = sizeof(struct webhook_receiver),
 	  .help = "Receivers of events of rollouts and approvals, signed as Standard Webhooks say, as CloudEvents." },
 	{ "inbound", CONFIG_MAP, IN(inbound), .example = "alerts", .keys = config_inbound_keys, .entry_bytes = sizeof(struct inbound_endpoint),

@@ -51,6 +51,7 @@ void config_parse(struct config_reader *r, const cJSON *node, const struct confi
 /* Makes what the rooms want of what was written, and finds what does not fit together. */
 void config_rules(struct config_reader *r, struct config *c);
 void config_rules_hooks(struct config_reader *r, struct config *c); /* config_hooks.c, as a part of that */
+void config_words(struct config_reader *r, struct config *c);       /* config_words.c */
 /* config_freezes.c */
 void config_freezes(struct config_reader *r, struct config *c);
 bool config_has_freeze(const struct config *c, const char *name);

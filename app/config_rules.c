@@ -634,6 +634,7 @@ void config_rules(struct config_reader *r, struct config *c)
 	rules_policies(r, c);
 	rules_routes(r, c);
 	rules_languages(r, c);
+	config_words(r, c);
 	rules_slack(r, c);
 	rules_robots(r, c);
 	rules_app(r, c);

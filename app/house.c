@@ -297,6 +297,7 @@ static enum result build_bot(struct house *h, struct error *e)
 				 .routes = c->routes,
 				 .langs = c->languages,
 				 .lang = c->language,
+				 .words = c->words,
 				 .public_url = c->public_url ? c->public_url : "",
 				 .console_url = c->public_url && c->console.enabled ? c->public_url : "" };
 	enum result r = bot_create(&o, &h->bot, e);

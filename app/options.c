@@ -22,6 +22,7 @@ const struct cli_option cli_options[] = {
 	{ "fail-at", 0, false, false, "WEIGHT", AT(fail_at), NULL, "from this weight on the canary is bad", NULL },
 	{ "approve-after", 0, false, false, "TIME", AT(approve_after), NULL, "people say yes so long after they are asked", NULL },
 	{ "replicas", 0, false, false, "N", AT(replicas), NULL, "of the target", NULL },
+	{ "words", 0, false, false, "FILE", AT(own_words), NULL, "other words than the built-in ones, KEY = TEXT a line", NULL },
 	{ "json", 0, false, false, NULL, AT(json), NULL, "the same as --output json", NULL },
 	{ "dry-run", 0, false, false, NULL, AT(dry_run), NULL, "say what would be done, and do nothing", NULL },
 	{ "filename", 'f', false, true, "FILE", 0, NULL, "the manifest; \"-\" is standard input", NULL },

@@ -47,6 +47,7 @@ static void take_over(struct house *h, struct config *c)
 	approvals_set_policies(h->approvals, c->policies);
 	approvals_set_freezes(h->approvals, c->freezes);
 	bot_set_people(h->bot, c->users, c->routes, c->languages, c->language);
+	bot_set_words(h->bot, c->words);
 	if (h->console)
 		console_people_changed(h->console);
 }

@@ -57,6 +57,9 @@ const struct verb verbs[] = {
 	  "retry tries one that could not be sent again; retry all tries every one." },
 	{ "hooks", "log [RECEIVER]|replay ID|failed [RECEIVER]", "Events that were sent to webhooks, and once more", 1, 3, "output limit",
 	  verb_hooks, "replay sends an event with the id it had; \"failed\" stands for all that were given up." },
+	{ "card", "preview [STATE|en|zh|text|slack|dingtalk|teams...]|words [en|zh]", "Cards with sample data, and their words", 1, 4, "words",
+	  verb_card, "preview without a state shows all; --words FILE with words of your own, whose mistakes are lines\n"
+	  "FILE:LINE:COLUMN: text. words prints every key with its text: a file of yours has some of these lines, changed." },
 	{ "audit", "verify|export", "Is the record whole? Names the first row that is not; or all of it as JSON lines", 1, 1, "", verb_audit,
 	  "Reads DATA_DIR/rollcall.db, whether the service runs or not. The hash of a row is the SHA-256 of the hash before it and\n"
 	  "the JSON array of seq, atMs, actor, identity, action, object, request, outcome, reason and detail; export prints them." },

@@ -36,6 +36,15 @@ enum card_lang bot_lang(const struct bot *b, const char *channel)
 	return b->o.lang;
 }
 
+struct card_wording bot_wording(const struct bot *b, const char *channel)
+{
+	struct card_wording w = { .lang = bot_lang(b, channel) };
+	for (const struct bot_words *own = b->o.words; own && own->own && !w.own; own++)
+		if (own->lang == w.lang && (!*own->channel || text_eq(own->channel, channel)))
+			w.own = own->own;
+	return w;
+}
+
 /* ---- routing ---- */
 
 static bool fits(const struct bot_route *route, const struct rollout *r)
@@ -238,6 +247,11 @@ void bot_set_people(struct bot *b, const struct directory_user *users, const str
 	b->o.routes = routes;
 	b->o.langs = langs;
 	b->o.lang = lang;
+}
+
+void bot_set_words(struct bot *b, const struct bot_words *words)
+{
+	b->o.words = words;
 }
 
 void bot_stop(struct bot *b)

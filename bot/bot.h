@@ -26,6 +26,12 @@ struct bot_channel_lang {
 	const char *channel; /* "slack:C024"; ends with NULL */
 	enum card_lang lang;
 };
+/* Words of one's own, from the configuration. */
+struct bot_words {
+	const char *channel; /* "slack:C024"; "" all of this language */
+	enum card_lang lang;
+	const char *own; /* see card_wording; NULL ends a list */
+};
 struct bot_options {
 	struct loop *loop;
 	struct store *store;
@@ -38,6 +44,7 @@ struct bot_options {
 	const struct bot_route *routes;     /* ends with NULL channels */
 	const struct bot_channel_lang *langs;
 	enum card_lang lang;                  /* of channels that name none */
+	const struct bot_words *words;        /* the first that fits; NULL: none */
 	const char *public_url, *console_url; /* "" none */
 };
 extern const struct store_migration bot_migrations[]; /* ends with a NULL room */
@@ -52,6 +59,7 @@ bool bot_idle(const struct bot *b);
 /* Other people and routes from now on, ended as in bot_options; the old ones must outlive the bot. */
 void bot_set_people(struct bot *b, const struct directory_user *users, const struct bot_route *routes,
 		    const struct bot_channel_lang *langs, enum card_lang lang);
+void bot_set_words(struct bot *b, const struct bot_words *words); /* likewise */
 /* Brings every card up to date with what is; called once the engine's cache is full. */
 void bot_start(struct bot *b);
 /* The ears that channels are created with; owner is *slot, which bot_create fills: channels come first. */

@@ -53,6 +53,7 @@ struct channel *bot_channel(const struct bot *b, const char *name); /* the platf
 /* The one that knows the groups of a platform's people ("slack"); NULL. */
 struct channel *bot_groups_of(const struct bot *b, const char *platform);
 enum card_lang bot_lang(const struct bot *b, const char *channel);
+struct card_wording bot_wording(const struct bot *b, const char *channel); /* lives as long as the configuration */
 /* Where a rollout's cards stand, NULL-terminated, in the arena: by its annotation or the first route that fits, and
  * where somebody subscribed to it. */
 const char *const *bot_channels(const struct bot *b, const struct rollout *r, struct arena *a);

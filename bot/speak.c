@@ -45,7 +45,9 @@ struct card_options voice_options(struct voice *v)
 	const struct bot *b = v->bot;
 	const struct channel *c = bot_channel(b, v->channel);
 	bool links = c && c->ops->buttons_are_links;
-	return (struct card_options){ .lang = bot_lang(b, v->channel),
+	struct card_wording w = bot_wording(b, v->channel);
+	return (struct card_options){ .lang = w.lang,
+				      .own_words = w.own,
 				      .end = v->end,
 				      .console_url = b->o.console_url,
 				      .button_value = links ? NULL : button_value,

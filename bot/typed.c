@@ -289,6 +289,7 @@ static void begin(struct bot *b, const struct person *who, const char *line, str
 	*t = seed;
 	t->bot = b;
 	t->arena = a;
+	t->words = bot_wording(b, seed.channel);
 	if (!copy_person(t, who))
 		typed_said(t, RC_EXHAUSTED, no_memory);
 	else if (command_parse(line, a, &t->c, &e) != RC_OK)

@@ -10,6 +10,7 @@ struct typed {
 	struct person who;
 	const char *channel, *thread, *event_id;
 	enum card_lang lang;
+	struct card_wording words;
 	struct responder *responder; /* where the answer goes; NULL: to done */
 	bot_answer *done;
 	void *owner;
@@ -18,7 +19,7 @@ struct typed {
 void typed_answer(struct typed *t, enum result r, const char *text, bool open);
 /* The same with English of the house. */
 void typed_said(struct typed *t, enum result r, const char *english);
-#define TYPED_WORDS(t, ...) card_words((t)->lang, __VA_ARGS__)
+#define TYPED_WORDS(t, ...) card_words_of(&(t)->words, __VA_ARGS__)
 /* Ends it with a question; where there are no buttons the text must do. */
 void typed_offer(struct typed *t, const char *text, const struct card_button *buttons, size_t count);
 

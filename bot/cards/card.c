@@ -361,7 +361,12 @@ const struct card *card_build(const struct rollout *r, const struct approval *co
 	struct card_draft *d = arena_alloc(a, 1, sizeof *d);
 	if (!d)
 		return NULL;
-	*d = (struct card_draft){ .r = r, .approvals = approvals, .approval_count = approval_count, .o = o, .a = a };
+	*d = (struct card_draft){ .r = r,
+				  .approvals = approvals,
+				  .approval_count = approval_count,
+				  .o = o,
+				  .w = { o->lang, o->own_words },
+				  .a = a };
 	d->open = o->end == END_NONE ? question(d) : NULL;
 	bool starting = r->phase == PHASE_NONE || r->phase == PHASE_INITIALIZING;
 	d->final = d->o->end != END_NONE ||

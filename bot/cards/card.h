@@ -49,6 +49,7 @@ enum card_end { END_NONE, END_SUPERSEDED /* by a newer revision */, END_DELETED 
 struct card_options {
 	enum card_lang lang;
 	enum card_end end;
+	const char *own_words;   /* NULL none; see card_wording */
 	const char *console_url; /* "" or NULL: none */
 	/* What a button carries back: "v1.SUBJECT.VERB.TOKEN"; subject is the request's id, or "UID@REVISION" for
 	 * verbs about a rollout. NULL answer: no such button. NULL callback: no buttons that call back. */
@@ -73,6 +74,18 @@ const struct card *card_ask(const struct rollout *r, const struct approval *ap, 
 /* A text by its key from templates/text.LANG with {name}s replaced from pairs "name", "value", ..., NULL. An unknown
  * key is shown as itself; values are inserted as they are and never looked at again. */
 const char *card_words(enum card_lang lang, const char *key, struct arena *a, ...) __attribute__((sentinel));
+/* The same, but what a file of one's own says goes before: it looks as templates/text.LANG does and has some of its
+ * keys.
+ */
+struct card_wording {
+	enum card_lang lang;
+	const char *own; /* the file's text; NULL none */
+};
+const char *card_words_of(const struct card_wording *w, const char *key, struct arena *a, ...)
+	__attribute__((sentinel));
+/* All that is wrong with such a file, each with its place (from 1); false: something is. */
+typedef void card_words_mistake(void *owner, int line, int column, const char *text);
+bool card_words_check(const char *own, enum card_lang lang, card_words_mistake *cb, void *owner);
 /* A sentence that the house says in English (a refusal, an alert, what comes next), for people: translated where
  * templates/said.LANG knows it, else as it is. */
 const char *card_said(enum card_lang lang, const char *english, struct arena *a);

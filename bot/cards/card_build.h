@@ -8,6 +8,7 @@ struct card_draft {
 	const struct approval *const *approvals;
 	size_t approval_count;
 	const struct card_options *o;
+	struct card_wording w;
 	struct arena *a;
 	const struct approval *open; /* what people are asked now; NULL: nothing */
 	bool final;
@@ -16,7 +17,7 @@ struct card_draft {
 	struct card_button buttons[CARD_BUTTONS_MAX];
 	size_t button_count;
 };
-#define WORDS(d, ...) card_words((d)->o->lang, __VA_ARGS__)
+#define WORDS(d, ...) card_words_of(&(d)->w, __VA_ARGS__)
 
 /* A label by its key; an empty text adds nothing. */
 void draft_line(struct card_draft *d, const char *label, const char *text);
@@ -26,7 +27,8 @@ const struct card *draft_card(struct card_draft *d, const char *color, const cha
 
 /* card_gates.c */
 const char *gate_title(const struct card_draft *d, const struct approval *ap);
-const char *gate_what(enum card_lang lang, enum hook_type t, int weight, struct arena *a); /* "before weight 40%" */
+const char *gate_what(const struct card_wording *w, enum hook_type t, int weight,
+		      struct arena *a); /* "before weight 40%" */
 const char *gate_effect(const struct card_draft *d, enum hook_type t, int weight);
 void gate_lines(struct card_draft *d);
 const char *revision_text(const struct card_draft *d, const char *old_image, const char *new_image, const char *by);

@@ -44,61 +44,66 @@ static int needed(const struct approval *ap)
 }
 
 /* "1 of 2: lin.wei" */
-static const char *votes_text(const struct approval *ap, enum card_lang lang, struct arena *a)
+static const char *votes_text(const struct approval *ap, const struct card_wording *w, struct arena *a)
 {
 	const char *given = number(a, ap->tally.approvals), *wanted = number(a, needed(ap));
 	const char *who = names_of(ap, VOTE_APPROVE, a);
-	return card_words(lang, *who ? "votes.who" : "votes.count", a, "given", given, "needed", wanted, "who", who,
-			  NULL);
+	return card_words_of(w, *who ? "votes.who" : "votes.count", a, "given", given, "needed", wanted, "who", who,
+			     NULL);
 }
 
-static const char *approved_text(const struct approval *ap, enum card_lang lang, struct arena *a)
+static const char *approved_text(const struct approval *ap, const struct card_wording *w, struct arena *a)
 {
 	const char *by = clean(a, ap->decided_by, CARD_VALUE_CHARS);
 	if (ap->tally.approvals >= needed(ap))
-		by = votes_text(ap, lang, a);
+		by = votes_text(ap, w, a);
 	else if (!*by) /* on_timeout: approve */
-		return card_words(lang, "votes.expired_open", a, NULL);
-	return card_words(lang, "votes.approved", a, "votes", by, NULL);
+		return card_words_of(w, "votes.expired_open", a, NULL);
+	return card_words_of(w, "votes.approved", a, "votes", by, NULL);
 }
 
-static const char *rejected_text(const struct approval *ap, enum card_lang lang, struct arena *a)
+static const char *rejected_text(const struct approval *ap, const struct card_wording *w, struct arena *a)
 {
 	const char *by = clean(a, ap->decided_by, CARD_VALUE_CHARS), *why = clean(a, ap->reason, CARD_VALUE_CHARS);
 	if (!*by)
 		by = names_of(ap, VOTE_REJECT, a);
-	return card_words(lang, *why ? "votes.rejected_why" : "votes.rejected", a, "who", by, "why", why, NULL);
+	return card_words_of(w, *why ? "votes.rejected_why" : "votes.rejected", a, "who", by, "why", why, NULL);
 }
 
-static const char *state_text(const struct approval *ap, enum card_lang lang, struct arena *a)
+static const char *state_text(const struct approval *ap, const struct card_wording *w, struct arena *a)
 {
 	switch (ap->state) {
 	case REQ_OPEN:
-		return votes_text(ap, lang, a);
+		return votes_text(ap, w, a);
 	case REQ_APPROVED:
-		return approved_text(ap, lang, a);
+		return approved_text(ap, w, a);
 	case REQ_REJECTED:
-		return rejected_text(ap, lang, a);
+		return rejected_text(ap, w, a);
 	case REQ_SUPERSEDED:
-		return card_words(lang, "votes.superseded", a, NULL);
+		return card_words_of(w, "votes.superseded", a, NULL);
 	case REQ_EXPIRED:
-		return card_words(lang, "votes.expired", a, NULL);
+		return card_words_of(w, "votes.expired", a, NULL);
 	case REQ_CANCELLED:
-		return card_words(lang, "votes.cancelled", a, NULL);
+		return card_words_of(w, "votes.cancelled", a, NULL);
 	case REQ_STATE_COUNT:
 		break;
 	}
 	return "";
 }
 
-const char *card_gate_text(const struct approval *ap, enum card_lang lang, struct arena *a)
+static const char *gate_text(const struct card_wording *w, const struct approval *ap, struct arena *a)
 {
-	const char *text = ap ? state_text(ap, lang, a) : "";
+	const char *text = ap ? state_text(ap, w, a) : "";
 	if (!ap || ap->state == REQ_OPEN || ap->decided_at.v <= 0)
 		return text;
 	/* the whole date: the card may be read another day */
-	return card_words(lang, "votes.at", a, "text", text, "time",
-			  clean_time(a, ap->decided_at, (struct wall_ms){ 0 }), NULL);
+	return card_words_of(w, "votes.at", a, "text", text, "time",
+			     clean_time(a, ap->decided_at, (struct wall_ms){ 0 }), NULL);
+}
+
+const char *card_gate_text(const struct approval *ap, enum card_lang lang, struct arena *a)
+{
+	return gate_text(&(struct card_wording){ .lang = lang }, ap, a);
 }
 
 static const char *gate_key(const char *group, enum hook_type t, struct arena *a)
@@ -115,14 +120,14 @@ const char *gate_title(const struct card_draft *d, const struct approval *ap)
 		     number(d->a, d->r->canary.weight), "to", number(d->a, ap->weight), NULL);
 }
 
-const char *gate_what(enum card_lang lang, enum hook_type t, int weight, struct arena *a)
+const char *gate_what(const struct card_wording *w, enum hook_type t, int weight, struct arena *a)
 {
-	return card_words(lang, gate_key("gate", t, a), a, "weight", number(a, weight), NULL);
+	return card_words_of(w, gate_key("gate", t, a), a, "weight", number(a, weight), NULL);
 }
 
 const char *card_gate_name(const struct approval *ap, enum card_lang lang, struct arena *a)
 {
-	return gate_what(lang, ap->type, ap->weight, a);
+	return gate_what(&(struct card_wording){ .lang = lang }, ap->type, ap->weight, a);
 }
 
 const char *gate_effect(const struct card_draft *d, enum hook_type t, int weight)
@@ -140,13 +145,13 @@ const struct approval *gate_last(const struct card_draft *d, enum req_state stat
 
 static void gate_line(struct card_draft *d, const struct approval *ap)
 {
-	const char *text = card_gate_text(ap, d->o->lang, d->a);
+	const char *text = gate_text(&d->w, ap, d->a);
 	if (ap->state == REQ_OPEN)
 		text = WORDS(d, "votes.open", d->a, "votes", text, NULL);
 	if (ap->state == REQ_OPEN && ap->policy && !text_empty(ap->policy->name))
 		text = WORDS(d, "votes.policy", d->a, "votes", text, "policy",
 			     clean(d->a, ap->policy->name, NAME_CHARS), NULL);
-	const char *what = gate_what(d->o->lang, ap->type, ap->weight, d->a);
+	const char *what = gate_what(&d->w, ap->type, ap->weight, d->a);
 	const char *whole = WORDS(d, "plain.line", d->a, "label", what, "text", text, NULL);
 	draft_line(d, "label.gate", whole);
 }
@@ -169,7 +174,7 @@ void gate_lines(struct card_draft *d)
 	for (size_t i = 0; d->r->active && i < sizeof to_come / sizeof *to_come; i++) {
 		if (!d->r->gates[to_come[i]] || asked(d, to_come[i]))
 			continue;
-		const char *what = gate_what(d->o->lang, to_come[i], 0, d->a);
+		const char *what = gate_what(&d->w, to_come[i], 0, d->a);
 		draft_line(d, "label.gate",
 			   WORDS(d, "plain.line", d->a, "label", what, "text", WORDS(d, "votes.not_asked", d->a, NULL),
 				 NULL));
@@ -207,7 +212,7 @@ static void ask_lines(struct card_draft *d, const struct approval *ap)
 			!*who ? clean(d->a, ap->policy->name, NAME_CHARS)
 			      : WORDS(d, "policy.needs", d->a, "needed", number(d->a, needed(ap)), "who", who, NULL));
 	}
-	draft_line(d, "label.gate", card_gate_text(ap, d->o->lang, d->a));
+	draft_line(d, "label.gate", gate_text(&d->w, ap, d->a));
 	if (!d->open)
 		return; /* there is nothing to do about it any more */
 	draft_line(d, "label.until", until_text(d, ap));
@@ -224,14 +229,16 @@ const struct card *card_ask(const struct rollout *r, const struct approval *ap, 
 	struct card_draft *d = arena_alloc(a, 1, sizeof *d);
 	if (!d)
 		return NULL;
-	*d = (struct card_draft){ .r = r, .approvals = &ap, .approval_count = 1, .o = o, .a = a };
+	*d = (struct card_draft){
+		.r = r, .approvals = &ap, .approval_count = 1, .o = o, .w = { o->lang, o->own_words }, .a = a
+	};
 	d->open = ap->state == REQ_OPEN ? ap : NULL;
 	d->final = !d->open;
 	ask_lines(d, ap);
 	if (!d->open) {
 		bool good = ap->state == REQ_APPROVED;
 		return draft_card(d, good ? "green" : "grey", good ? "✅" : "⚪", gate_title(d, ap),
-				  gate_what(o->lang, ap->type, ap->weight, a), "");
+				  gate_what(&d->w, ap->type, ap->weight, a), "");
 	}
 	buttons_of_request(d, ap);
 	return draft_card(d, "yellow", "🟡", gate_title(d, ap), WORDS(d, "state.asking", a, NULL), "");

@@ -30,7 +30,7 @@ const char *card_lang_name(enum card_lang lang)
 	return langs[lang].name;
 }
 
-static const char *file_of(enum card_lang lang)
+const char *words_file(enum card_lang lang)
 {
 	for (const struct template_file *f = template_files; f->path; f++)
 		if (strcmp(f->path, langs[lang].file) == 0)
@@ -56,16 +56,21 @@ bool words_next(const char **at, struct words_entry *ret)
 	return false;
 }
 
-bool words_find(enum card_lang lang, const char *key, struct words_entry *ret)
+static bool find_in(const char *file, const char *key, struct words_entry *ret)
 {
 	size_t len = strlen(key);
 	struct words_entry w;
-	for (const char *at = file_of(lang); words_next(&at, &w);)
+	for (const char *at = file; at && words_next(&at, &w);)
 		if (w.key_len == len && memcmp(w.key, key, len) == 0) {
 			*ret = w;
 			return true;
 		}
 	return false;
+}
+
+bool words_find(enum card_lang lang, const char *key, struct words_entry *ret)
+{
+	return find_in(words_file(lang), key, ret);
 }
 
 size_t words_placeholder(const char *at, const char *end)
@@ -109,16 +114,32 @@ static size_t fill(const struct words_entry *w, char *out, va_list pairs)
 	return n;
 }
 
-const char *card_words(enum card_lang lang, const char *key, struct arena *a, ...)
+static const char *filled(const struct card_wording *w, const char *key, struct arena *a, va_list pairs)
 {
-	struct words_entry w = { .text = key, .text_len = strlen(key) };
-	(void)words_find(lang, key, &w);
-	va_list ap;
-	va_start(ap, a);
-	size_t n = fill(&w, NULL, ap);
+	struct words_entry entry = { .text = key, .text_len = strlen(key) };
+	if (!find_in(w->own, key, &entry))
+		(void)words_find(w->lang, key, &entry);
+	size_t n = fill(&entry, NULL, pairs);
 	char *out = arena_alloc(a, n + 1, 1);
 	if (out)
-		(void)fill(&w, out, ap);
-	va_end(ap);
+		(void)fill(&entry, out, pairs);
 	return out ? out : "";
+}
+
+const char *card_words(enum card_lang lang, const char *key, struct arena *a, ...)
+{
+	va_list ap;
+	va_start(ap, a);
+	const char *text = filled(&(struct card_wording){ .lang = lang }, key, a, ap);
+	va_end(ap);
+	return text;
+}
+
+const char *card_words_of(const struct card_wording *w, const char *key, struct arena *a, ...)
+{
+	va_list ap;
+	va_start(ap, a);
+	const char *text = filled(w, key, a, ap);
+	va_end(ap);
+	return text;
 }

@@ -11,6 +11,7 @@ struct words_entry {
 /* The entry at or after *at, which moves behind it; false: no more. Lines without " = " and those with # in front are
  * skipped. */
 bool words_next(const char **at, struct words_entry *ret);
+const char *words_file(enum card_lang lang); /* templates/text.LANG */
 bool words_find(enum card_lang lang, const char *key, struct words_entry *ret);
 /* Length of the "{name}" that at starts with; 0: none. */
 size_t words_placeholder(const char *at, const char *end);

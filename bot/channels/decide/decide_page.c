@@ -7,7 +7,7 @@
 #include "base/crypto.h"
 #include "base/templates.h"
 #include "base/text.h"
-#include "bot/cards/card_build.h"
+#include "bot/cards/clean.h"
 
 enum { PAGE_BYTES_MAX = 256 * 1024, ARENA_BYTES = 1024 * 1024, ROWS_MAX = 12 };
 
@@ -80,7 +80,7 @@ static void gather(struct page *g)
 	const struct card *card = card_ask(&r, ap, &o, g->a);
 	if (!card)
 		return;
-	g->title = gate_what(p->lang, ap->type, ap->weight, g->a);
+	g->title = card_gate_name(ap, p->lang, g->a);
 	g->title = card_words(p->lang, "title.state", g->a, "name", clean(g->a, ap->name, 60), "state", g->title, NULL);
 	if (ap->state == REQ_OPEN && p->details)
 		g->title = card->title;

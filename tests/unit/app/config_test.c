@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -428,6 +429,36 @@ static void the_example_changes_nothing(void **state)
 	outcome_free(&none);
 }
 
+/* A mistake in a file of words is told with its place there, at the place that names the file. */
+static void words_of_ones_own(void **state)
+{
+	(void)state;
+	char file[] = "/tmp/config_words.XXXXXX", yaml[256], want[256];
+	int fd = mkstemp(file);
+	assert_true(fd >= 0);
+	static const char wrong[] = "label.next = danach\nlabel.nxt = x\n", right[] = "label.next = danach\n";
+	assert_int_equal(write(fd, wrong, strlen(wrong)), strlen(wrong));
+	(void)snprintf(yaml, sizeof yaml, "words:\n  - {file: %s, language: en}\n  - {file: %s, channels: [a, b]}\n",
+		       file, file);
+	struct outcome bad = read_text(yaml);
+	(void)snprintf(want, sizeof want,
+		       "c.yaml:2:12: words[0].file: %s:2:1: there is no text \"label.nxt\"; did you mean label.next\n",
+		       file);
+	assert_true(text_starts(bad.printed, want));
+	outcome_free(&bad);
+	assert_int_equal(ftruncate(fd, 0), 0);
+	assert_int_equal(pwrite(fd, right, strlen(right), 0), strlen(right));
+	struct outcome good = read_text(yaml);
+	assert_string_equal(good.printed, "");
+	assert_string_equal(good.config->words[0].channel, "");
+	assert_string_equal(good.config->words[2].channel, "b");
+	assert_string_equal(good.config->words[2].own, right);
+	assert_null(good.config->words[3].own);
+	outcome_free(&good);
+	(void)close(fd);
+	(void)unlink(file);
+}
+
 /* "  #key: value" without its "#"; words for people have a blank behind it. */
 static char *switched_on(const char *text)
 {
@@ -545,6 +576,7 @@ int main(void)
 		cmocka_unit_test(the_example_is_the_tables),
 		cmocka_unit_test(the_example_changes_nothing),
 		cmocka_unit_test(the_example_names_every_key),
+		cmocka_unit_test(words_of_ones_own),
 		cmocka_unit_test(differences_are_named),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -336,6 +336,24 @@ static void test_charts(void **state)
 	x->slack.channel.ops = &slack_double;
 }
 
+/* ---- words of one's own ---- */
+
+static void test_own_words(void **state)
+{
+	struct room *x = *state;
+	static const struct bot_words words[] = {
+		{ "slack:PROD", LANG_EN, "title.state = not here\n" },
+		{ "slack:C1", LANG_EN, "title.state = {state} is {name}\nreply.list.none = nix\n" },
+		{ .own = NULL },
+	};
+	bot_set_words(x->bot, words);
+	news(x, NEWS_STARTED);
+	wait_sent(x, &x->slack, 1);
+	assert_true(text_starts(last(&x->slack)->body, "card|Progressing, 20% is podinfo|"));
+	types(x, "U1", "slack:C1", "list nowhere", RC_OK, "nix");
+	types(x, "U1", "slack:C2", "list nowhere", RC_OK, "no rollouts");
+}
+
 /* ---- a channel in trouble ---- */
 
 static void test_trouble_is_told_elsewhere(void **state)
@@ -369,6 +387,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_replaced, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_deleted_at_rest, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_charts, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_own_words, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_trouble_is_told_elsewhere, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, rig_group_setup, NULL);

@@ -12,10 +12,10 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "bot/cards/samples.h"
 #include "bot/channels/dingtalk/dingtalk_render.h"
 #include "bot/channels/slack/slack_render.h"
 #include "bot/channels/teams/teams_render.h"
-#include "samples.h"
 
 enum { FILE_BYTES_MAX = 256 * 1024 };
 static const char *const platforms[] = { "slack", "dingtalk", "teams", "text" };
@@ -32,7 +32,7 @@ static char *drawn(const struct sample *s, const char *platform, enum card_lang 
 	struct arena *a = arena_create(4 << 20);
 	struct error e;
 	char *out = NULL;
-	const struct card *card = sample_card(s, lang, text_eq(platform, "dingtalk") || text_eq(platform, "teams"), a);
+	const struct card *card = sample_card(s, lang, NULL, text_eq(platform, "dingtalk") || text_eq(platform, "teams"), a);
 	assert_non_null(card);
 	enum result r = RC_OK;
 	if (text_eq(platform, "text"))

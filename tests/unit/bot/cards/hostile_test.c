@@ -11,10 +11,10 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "bot/cards/clean.h"
+#include "bot/cards/samples.h"
 #include "bot/channels/dingtalk/dingtalk_render.h"
 #include "bot/channels/slack/slack_render.h"
 #include "bot/channels/teams/teams_render.h"
-#include "samples.h"
 
 enum { ROUNDS = 2000, VALUE_BYTES = 10 * 1024 };
 
@@ -129,7 +129,7 @@ static void poison_rollout(struct rollout *r, struct arena *a)
 	r->paused = dice(3) == 0;
 	r->extension = dice(2);
 	if (dice(3) == 0)
-		r->unreachable_since.v = NOW_MS - 5000;
+		r->unreachable_since.v = SAMPLE_NOW_MS - 5000;
 }
 
 static void poison_approval(struct approval *ap, struct arena *a)
@@ -303,7 +303,7 @@ static void draw_all(const struct sample *s, enum card_lang lang, struct arena *
 {
 	struct error e;
 	char *body = NULL;
-	const struct card *card = sample_card(s, lang, false, a);
+	const struct card *card = sample_card(s, lang, NULL, false, a);
 	assert_non_null(card);
 	assert_true(card->button_count <= CARD_BUTTONS_MAX);
 	no_control(card->plain);
@@ -314,7 +314,7 @@ static void draw_all(const struct sample *s, enum card_lang lang, struct arena *
 	assert_int_equal(slack_render_ask(card, who, NULL, NULL, &body, &e), RC_OK);
 	check_slack(body, true);
 	free(TAKE(body));
-	card = sample_card(s, lang, true, a);
+	card = sample_card(s, lang, NULL, true, a);
 	assert_non_null(card);
 	assert_int_equal(dingtalk_render_card(card, &body, &e), RC_OK);
 	check_dingtalk(body);

@@ -133,6 +133,61 @@ static void test_lang_names(void **state)
 	assert_int_equal(lang, LANG_ZH);
 }
 
+/* ---- words of one's own ---- */
+
+static void one_mistake(void *owner, int line, int column, const char *text)
+{
+	char *all = owner;
+	size_t n = strlen(all);
+	(void)snprintf(all + n, 1024 - n, "%d:%d: %s\n", line, column, text);
+}
+
+static const struct {
+	const char *own, *mistakes;
+	enum card_lang lang;
+} files[] = {
+	{ "", "", LANG_EN },
+	{ "# mine\n\nlabel.next = afterwards\ntitle.state = {state}: {name}", "", LANG_EN },
+	{ "label.next = \xe4\xb9\x8b\xe5\x90\x8e\n", "", LANG_ZH },
+	{ "label.nxt = x\n", "1:1: there is no text \"label.nxt\"; did you mean label.next\n", LANG_EN },
+	{ "frobnicate = x\n", "1:1: there is no text \"frobnicate\"\n", LANG_EN },
+	{ "label.next: x\nlabel.next =x\n", "1:1: must be KEY = TEXT\n2:1: must be KEY = TEXT\n", LANG_EN },
+	{ "label.next = \n", "1:14: there is no text\n", LANG_EN },
+	{ "label.next = {name}\n", "1:14: {name} is no value of this text\n", LANG_EN },
+	{ "title.state = {who} {state}\n", "1:15: {who} is no value of this text, which has {name} {state}\n",
+	  LANG_EN },
+	{ "label.next = a\nlabel.why = b\nlabel.next = c", "3:1: \"label.next\" stands twice\n", LANG_EN },
+	{ "label.next = a\xff", "1:15: a byte that is not UTF-8 text\n", LANG_EN },
+	{ "label.next = a\tb", "1:15: a byte that is not UTF-8 text\n", LANG_EN },
+};
+
+static void test_own_words_checked(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+		char all[1024] = "";
+		bool good = card_words_check(files[i].own, files[i].lang, one_mistake, all);
+		if (good != !*files[i].mistakes || strcmp(all, files[i].mistakes) != 0)
+			fail_msg("%s: %s", files[i].own, all);
+	}
+	/* what is built in is itself such a file */
+	char all[1024] = "";
+	assert_true(card_words_check(words_file(LANG_EN), LANG_EN, one_mistake, all));
+	assert_true(card_words_check(words_file(LANG_ZH), LANG_ZH, one_mistake, all));
+}
+
+static void test_own_words_go_before(void **state)
+{
+	(void)state;
+	struct arena *a = arena_create(4096);
+	struct card_wording w = { .lang = LANG_EN, .own = "title.state = {state} / {name}\n" };
+	assert_string_equal(card_words_of(&w, "title.state", a, "name", "{state}", "state", "s", NULL), "s / {state}");
+	assert_string_equal(card_words_of(&w, "label.next", a, NULL), "next");
+	w.own = NULL;
+	assert_string_equal(card_words_of(&w, "title.state", a, "name", "n", "state", "s", NULL), "n: s");
+	arena_destroy(a);
+}
+
 static const struct {
 	const char *name, *in, *out;
 	size_t max;
@@ -189,6 +244,8 @@ int main(void)
 		cmocka_unit_test(test_status_words),
 		cmocka_unit_test(test_filling),
 		cmocka_unit_test(test_lang_names),
+		cmocka_unit_test(test_own_words_checked),
+		cmocka_unit_test(test_own_words_go_before),
 		cmocka_unit_test(test_clean),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

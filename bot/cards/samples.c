@@ -1,19 +1,5 @@
-#pragma once
-/* Rollouts in the states that people see, for the golden files and the hostile values. */
-#include <string.h>
+#include "bot/cards/samples.h"
 
-#include "bot/cards/card.h"
-
-struct sample {
-	const char *name;
-	struct rollout r;
-	struct approval approvals[2];
-	size_t approval_count;
-	bool ask; /* card_ask of the first approval */
-	enum card_end end;
-};
-
-#define NOW_MS 1763978551000ll /* 2025-11-24T10:02:31Z */
 #define OLD_IMAGE "registry.example/rollouts-demo:blue"
 #define NEW_IMAGE "registry.example/rollouts-demo:green"
 #define REVISION "7f9c2d1"
@@ -24,8 +10,7 @@ static const struct rollout_check sample_checks[] = {
 	{ .name = "duration-p99", .value = "812ms", .limit = "≤ 500ms", .good = false, .measured = true },
 	{ .name = "load-test", .value = "", .limit = "", .measured = false },
 };
-static const char *const sample_approvers[] = { "group:sre", "slack:U012AB3CD", "slack:S012", "dingtalk:manager4220",
-						NULL };
+const char *const sample_approvers[] = { "group:sre", "slack:U012AB3CD", "slack:S012", "dingtalk:manager4220", NULL };
 static const struct policy sample_policy = { .name = "prod",
 					     .approvers = sample_approvers,
 					     .quorum = 2,
@@ -38,23 +23,23 @@ static const struct vote sample_yes[] = {
 	{ .person = { .platform = "slack", .team = "T01", .id = "U77", .name = "lin", .user = "lin.wei" },
 	  .verb = VOTE_APPROVE,
 	  .reason = "",
-	  .at = { NOW_MS - 60000 },
+	  .at = { SAMPLE_NOW_MS - 60000 },
 	  .via = "slack" },
 	{ .person = { .platform = "dingtalk", .team = "", .id = "m1", .name = "zhao", .user = "zhao" },
 	  .verb = VOTE_APPROVE,
 	  .reason = "",
-	  .at = { NOW_MS - 50000 },
+	  .at = { SAMPLE_NOW_MS - 50000 },
 	  .via = "dingtalk" },
 };
 static const struct vote sample_no[] = {
 	{ .person = { .platform = "slack", .team = "T01", .id = "U78", .name = "zhao", .user = "zhao" },
 	  .verb = VOTE_REJECT,
 	  .reason = "p99 too high",
-	  .at = { NOW_MS - 60000 },
+	  .at = { SAMPLE_NOW_MS - 60000 },
 	  .via = "slack" },
 };
 
-static inline struct rollout sample_rollout(enum phase phase, bool active)
+static struct rollout sample_rollout(enum phase phase, bool active)
 {
 	return (struct rollout){
 		.cluster = "prod",
@@ -81,17 +66,17 @@ static inline struct rollout sample_rollout(enum phase phase, bool active)
 		.next = "weight 60",
 		.message = "",
 		.invalid = "",
-		.started_at = { NOW_MS - 72000 },
-		.changed_at = { NOW_MS - 2000 },
-		.rendered_at = { NOW_MS },
+		.started_at = { SAMPLE_NOW_MS - 72000 },
+		.changed_at = { SAMPLE_NOW_MS - 2000 },
+		.rendered_at = { SAMPLE_NOW_MS },
 		.interval_ms = 3000,
 		.labels = "",
 		.channels = "",
 	};
 }
 
-static inline struct approval sample_approval(enum hook_type type, enum req_state state, const struct vote *votes,
-					      size_t vote_count)
+static struct approval sample_approval(enum hook_type type, enum req_state state, const struct vote *votes,
+				       size_t vote_count)
 {
 	struct approval ap = { .id = "01JDEKX0000000000000000000",
 			       .cluster = "prod",
@@ -106,9 +91,9 @@ static inline struct approval sample_approval(enum hook_type type, enum req_stat
 			       .requested_by = "chen.yu",
 			       .old_image = OLD_IMAGE,
 			       .new_image = NEW_IMAGE,
-			       .opened_at = { NOW_MS - 90000 },
-			       .decided_at = { state == REQ_OPEN ? 0 : NOW_MS - 50000 },
-			       .deadline_at = { NOW_MS + 4 * 3600000 },
+			       .opened_at = { SAMPLE_NOW_MS - 90000 },
+			       .decided_at = { state == REQ_OPEN ? 0 : SAMPLE_NOW_MS - 50000 },
+			       .deadline_at = { SAMPLE_NOW_MS + 4 * 3600000 },
 			       .votes = votes,
 			       .vote_count = vote_count,
 			       .decided_by = "",
@@ -118,8 +103,7 @@ static inline struct approval sample_approval(enum hook_type type, enum req_stat
 	return ap;
 }
 
-enum { SAMPLES_MAX = 20 };
-static inline size_t samples_make(struct sample list[SAMPLES_MAX])
+size_t samples_make(struct sample list[SAMPLES_MAX])
 {
 	size_t n = 0;
 	struct approval yes = sample_approval(HOOK_CONFIRM_ROLLOUT, REQ_APPROVED, sample_yes, 2);
@@ -146,7 +130,7 @@ static inline size_t samples_make(struct sample list[SAMPLES_MAX])
 	r.paused = true;
 	list[n++] = (struct sample){ .name = "paused", .r = r, .approvals = { yes }, .approval_count = 1 };
 	r.paused = false;
-	r.unreachable_since.v = NOW_MS - 65000;
+	r.unreachable_since.v = SAMPLE_NOW_MS - 65000;
 	list[n++] = (struct sample){ .name = "unreachable", .r = r, .approvals = { yes }, .approval_count = 1 };
 
 	r = sample_rollout(PHASE_WAITING_PROMOTION, true);
@@ -187,7 +171,7 @@ static inline size_t samples_make(struct sample list[SAMPLES_MAX])
 
 	struct approval old = none;
 	old.state = REQ_SUPERSEDED;
-	old.decided_at.v = NOW_MS - 50000;
+	old.decided_at.v = SAMPLE_NOW_MS - 50000;
 	r = sample_rollout(PHASE_NONE, false);
 	r.stable = (struct rollout_side){ .workload = "podinfo-primary", .images = OLD_IMAGE };
 	r.canary = (struct rollout_side){ .workload = "podinfo", .images = NEW_IMAGE };
@@ -212,24 +196,28 @@ static inline size_t samples_make(struct sample list[SAMPLES_MAX])
 
 /* ---- buttons as the bot would fill them ---- */
 
-static inline const char *sample_value(void *owner, const char *subject, const char *verb, struct arena *a)
+static const char *sample_value(void *owner, const char *subject, const char *verb, struct arena *a)
 {
 	(void)owner;
 	return arena_printf(a, "v1.%s.%s.67243a55-0123456789abcdef", subject, verb);
 }
 
-static inline const char *sample_link(void *owner, const struct approval *ap, const char *verb, struct arena *a)
+static const char *sample_link(void *owner, const struct approval *ap, const char *verb, struct arena *a)
 {
 	(void)owner;
 	(void)verb;
 	return arena_printf(a, "https://rollcall.example.com/decide/%s~67243a55-0123456789abcdef", ap->id);
 }
 
-static inline const struct card *sample_card(const struct sample *s, enum card_lang lang, bool links, struct arena *a)
+const struct card *sample_card(const struct sample *s, enum card_lang lang, const char *own, bool links,
+			       struct arena *a)
 {
 	struct card_options *o = arena_alloc(a, 1, sizeof *o);
 	const struct approval *list[2] = { &s->approvals[0], &s->approvals[1] };
+	if (!o)
+		return NULL;
 	*o = (struct card_options){ .lang = lang,
+				    .own_words = own,
 				    .end = s->end,
 				    .console_url = "https://rollcall.example.com/",
 				    .button_value = links ? NULL : sample_value,
