@@ -32,7 +32,8 @@ static char *drawn(const struct sample *s, const char *platform, enum card_lang 
 	struct arena *a = arena_create(4 << 20);
 	struct error e;
 	char *out = NULL;
-	const struct card *card = sample_card(s, lang, NULL, text_eq(platform, "dingtalk") || text_eq(platform, "teams"), a);
+	const struct card *card =
+		sample_card(s, lang, NULL, text_eq(platform, "dingtalk") || text_eq(platform, "teams"), a);
 	assert_non_null(card);
 	enum result r = RC_OK;
 	if (text_eq(platform, "text"))
