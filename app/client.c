@@ -75,6 +75,12 @@ static char *find_token(const struct cli *c)
 	return token;
 }
 
+void client_reread_token(struct client *k)
+{
+	free(k->token);
+	k->token = find_token(k->cli);
+}
+
 static enum result open_parts(struct client *k, struct error *e)
 {
 	const struct cli *c = k->cli;
@@ -85,7 +91,7 @@ static enum result open_parts(struct client *k, struct error *e)
 	if (len >= sizeof k->server)
 		return error_set(e, RC_INVALID, "the address is too long");
 	(void)snprintf(k->server, sizeof k->server, "%.*s", (int)len, server);
-	k->token = find_token(c);
+	client_reread_token(k);
 	if (k->token && strlen(k->token) > TOKEN_BYTES_MAX)
 		return error_set(e, RC_INVALID, "the token is too long");
 	enum result r = c->ca ? file_load(c->ca, &k->ca, &ca_len, e) : RC_OK;

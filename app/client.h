@@ -31,6 +31,8 @@ struct client {
 };
 enum exit_code client_open(const struct cli *c, struct client **ret); /* what went wrong has been printed */
 void client_close(struct client *k);                                  /* NULL is fine */
+/* Reads the token again: a service that starts anew leaves another one for this machine. */
+void client_reread_token(struct client *k);
 /* q has all but url, headers and tls; header: one more, "Name: value", or NULL. As http_send. */
 struct http_call *client_begin(struct client *k, const struct http_request *q, const char *path, const char *header,
 			       http_done *done, void *owner, struct error *e);

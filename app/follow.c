@@ -227,6 +227,7 @@ static void connect_stream(void *owner)
 	struct http_request q = { .idle_timeout_ms = SILENCE_MS, .on_data = stream_data, .on_data_owner = f };
 	sse_restart(&f->sse);
 	strbuf_clear(&f->refusal);
+	client_reread_token(f->client);
 	(void)snprintf(header, sizeof header, "Last-Event-ID: %s", f->sse.last_id);
 	f->stream = client_begin(f->client, &q, "/api/v1/events", *f->sse.last_id ? header : NULL, stream_over, f, &e);
 	if (!f->stream)

@@ -42,7 +42,7 @@ static void end(const struct wait *w, enum exit_code code)
 	follow_stop(w->follow, code);
 }
 
-/* The request that was open first; the newest one that is not, when none was. */
+/* The request that was open first; of a rollout at rest the last one. */
 static void judge_decision(struct wait *w, const struct followed *e)
 {
 	const cJSON *a, *found = NULL;
@@ -50,7 +50,8 @@ static void judge_decision(struct wait *w, const struct followed *e)
 		bool open = text_eq(json_text(a, "state", ""), "open");
 		if (open && !*w->request)
 			(void)text_copy(w->request, sizeof w->request, json_text(a, "id", ""));
-		if (text_eq(json_text(a, "id", ""), w->request))
+		bool last = !*w->request && w->settled && !json_bool(e->rollout, "active", false);
+		if (last || text_eq(json_text(a, "id", ""), w->request))
 			found = a;
 	}
 	const char *state = json_text(found, "state", "open"), *by = json_text(found, "decidedBy", "");

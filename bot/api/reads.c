@@ -84,7 +84,9 @@ void rest_rollout_approvals(void *owner, struct http_exchange *x)
 	const struct rollout *r = asked_for(a, x);
 	CLEANUP(arena_destroy_p) struct arena *arena = r ? arena_create(ARENA_BYTES) : NULL;
 	size_t n = 0;
-	const struct approval *const *list = arena ? approvals_of(a->o.approvals, r->uid, "", arena, &n) : NULL;
+	/* Those of this run, also when it is over: who decided is asked afterwards too. */
+	const struct approval *const *list =
+		arena ? approvals_of_run(a->o.approvals, r->uid, r->revision, r->started_at, arena, &n) : NULL;
 	if (r)
 		answer_approvals(x, list, n);
 }
