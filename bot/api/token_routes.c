@@ -5,6 +5,8 @@
 #include "base/text.h"
 #include "bot/api/rest_room.h"
 
+static const int64_t life_max_ms = 3155760000000;
+
 void rest_tokens(void *owner, struct http_exchange *x)
 {
 	struct rest *a = owner;
@@ -42,9 +44,13 @@ void rest_token_create(void *owner, struct http_exchange *x)
 	enum token_scope scope;
 	if (!body)
 		return;
-	int64_t life_ms = json_int(body, "expiresMs", 0);
+	const cJSON *life = cJSON_GetObjectItemCaseSensitive(body, "expiresMs");
+	int64_t life_ms = json_int(body, "expiresMs", -1);
+	if (!life)
+		life_ms = 0;
 	if (token_scope_parse(json_text(body, "scope", ""), &scope, &e) != RC_OK ||
-	    (life_ms < 0 && error_set(&e, RC_INVALID, "expiresMs must not be negative"))) {
+	    ((life_ms < 0 || life_ms > life_max_ms) &&
+	     error_set(&e, RC_INVALID, "expiresMs must be a whole number of milliseconds, up to a hundred years"))) {
 		http_respond_result(x, &e);
 		return;
 	}

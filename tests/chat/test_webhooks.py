@@ -57,7 +57,9 @@ controller: {{egress: {{private: false, allow: ["127.0.0.1"]}}}}
         self.wait("/all", "rollout.succeeded", tag)
         received = self.events("/all", "", tag)
         self.assertGreater(len(received), 4)
+        schema = pypi.load("jsonschema_rs").validator_for(json.loads((rig.REPOSITORY / "docs/webhooks.schema.json").read_text()))
         for hook in received:
+            schema.validate(hook.parsed)
             headers = {name.lower(): text for name, text in hook.headers.items()}
             for secret in (NEW, OLD):
                 self.assertEqual(verify.Webhook(secret).verify(hook.body, headers), hook.parsed)
