@@ -55,6 +55,6 @@ enum exit_code cli_data_dir(const struct cli *c, char *buf, size_t size);
 
 verb_run verb_serve, verb_node, verb_check, verb_config, verb_status, verb_list, verb_decide, verb_weight, verb_history,
 	verb_who, verb_outbox, verb_audit, verb_token, verb_pin, verb_version, verb_help, verb_apply, verb_get,
-	verb_set_image, verb_delete, verb_watch, verb_wait, verb_hooks, verb_card;
+	verb_set_image, verb_set_version, verb_run_unit, verb_delete, verb_watch, verb_wait, verb_hooks, verb_card;
 verb_run verb_freeze, verb_simulate, verb_demo;
 verb_run verb_completion, verb_man, verb_policy;

@@ -125,6 +125,7 @@ struct config {
 	} console;
 	struct { /* for `rollcall node`, and cluster.embedded */
 		const char *name, *addresses;
+		bool commands;
 		const struct node_image *images; /* ends with a NULL pattern */
 		struct {
 			const char *listen, *binary, *ingress_class; /* listen NULL: no nginx */

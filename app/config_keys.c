@@ -277,6 +277,8 @@ static const struct config_key node_keys[] = {
 	{ "addresses", CONFIG_TEXT, IN(node.addresses), "127.10.0.0/16", .help = "For pods; within 127.0.0.0/8 nothing has to be set up." },
 	{ "images", CONFIG_LIST, IN(node.images), .keys = image_keys, .entry_bytes = sizeof(struct node_image),
 	  .help = "What runs for a container image." },
+	{ "commands", CONFIG_BOOL, IN(node.commands), "false",
+	  .help = "Process and SystemdUnit objects are run: whoever has an admin token says what this machine runs." },
 	{ "nginx", CONFIG_SECTION, .keys = nginx_keys, .help = "Serves the Ingress objects." },
 	{ "upstreams", CONFIG_SECTION, .keys = upstream_keys, .help = "An nginx of your own, for Canaries with the annotation rollcall.dev/upstream." },
 	{ 0 }

@@ -1,5 +1,9 @@
 #include "app/hands.h"
 
+#include <unistd.h>
+
+enum { PATH_BYTES = 4096 };
+
 static size_t count_images(const struct node_image *list)
 {
 	size_t n = 0;
@@ -8,9 +12,18 @@ static size_t count_images(const struct node_image *list)
 	return n;
 }
 
+/* That of this process, also when its name was looked up in PATH. */
+static const char *program(char path[PATH_BYTES])
+{
+	ssize_t n = readlink("/proc/self/exe", path, PATH_BYTES - 1);
+	path[n > 0 ? n : 0] = '\0';
+	return n > 0 ? path : NULL;
+}
+
 enum result hands_create(const struct hands_options *h, struct node **ret, struct error *e)
 {
 	const struct config *c = h->config;
+	char path[PATH_BYTES];
 	struct node_options o = {
 		.loop = h->loop,
 		.cluster = h->cluster,
@@ -21,6 +34,8 @@ enum result hands_create(const struct hands_options *h, struct node **ret, struc
 		.metrics = h->metrics,
 		.images = c->node.images,
 		.images_len = count_images(c->node.images),
+		.commands = c->node.commands,
+		.program = program(path),
 		.addresses = c->node.addresses,
 		.nginx = { .enabled = c->node.nginx.listen != NULL,
 			   .binary = c->node.nginx.binary,

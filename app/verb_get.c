@@ -216,6 +216,27 @@ static void event_message(const cJSON *o, char buf[CELL])
 		put(buf, json_text(o, "message", ""));
 }
 
+static void version(const cJSON *o, char buf[CELL])
+{
+	put(buf, json_text(o, "spec.version", ""));
+}
+
+static void instances(const cJSON *o, char buf[CELL])
+{
+	(void)snprintf(buf, CELL, "%d", (int)json_int(o, "spec.instances", 1));
+}
+
+/* What nginx has taken over, or why not. */
+static void upstream_weight(const cJSON *o, char buf[CELL])
+{
+	(void)snprintf(buf, CELL, "%d%%", (int)json_int(o, "status.canaryWeight", 0));
+}
+
+static void message(const cJSON *o, char buf[CELL])
+{
+	put(buf, json_text(o, "status.message", ""));
+}
+
 #define COMMON_HEAD                                                                                                    \
 	{ "NAMESPACE", ns, false },                                                                                    \
 	{                                                                                                              \
@@ -250,6 +271,10 @@ static const struct kind_columns {
 	    COMMON_TAIL,
 	    { "IP", pod_ip, true },
 	    { "IMAGES", images, true } } },
+	{ "Process", { COMMON_HEAD, { "VERSION", version, false }, { "INSTANCES", instances, false }, COMMON_TAIL } },
+	{ "SystemdUnit", { COMMON_HEAD, { "VERSION", version, false }, { "INSTANCES", instances, false }, COMMON_TAIL } },
+	{ "NginxUpstream",
+	  { COMMON_HEAD, { "CANARY", upstream_weight, false }, { "MESSAGE", message, false }, COMMON_TAIL } },
 	{ "Service", { COMMON_HEAD, { "PORTS", ports, false }, COMMON_TAIL, { "SELECTOR", selector, true } } },
 	{ "Ingress",
 	  { COMMON_HEAD,

@@ -144,6 +144,30 @@ enum exit_code verb_set_image(struct cli *c)
 	return code;
 }
 
+/* ---- set-version ---- */
+
+enum exit_code verb_set_version(struct cli *c)
+{
+	CLEANUP(json_delete_p) cJSON *answer = NULL;
+	struct strbuf body, path;
+	char kind[64] = "process";
+	const char *slash = strchr(c->words[0], '/'), *name = slash ? slash + 1 : c->words[0];
+	if (slash)
+		(void)snprintf(kind, sizeof kind, "%.*s", (int)(slash - c->words[0]), c->words[0]);
+	strbuf_init(&body, BODY_BYTES);
+	strbuf_init(&path, PATH_BYTES);
+	strbuf_add(&body, "{\"spec\":{\"version\":");
+	strbuf_add_json(&body, c->words[1]);
+	strbuf_add(&body, "}}");
+	object_path(&path, kind, c->ns, name);
+	enum exit_code code = client_call(c, "PATCH", path.s, body.s, &answer);
+	if (code == EXIT_DONE)
+		printf("%s/%s version set\n", kind, json_text(answer, "metadata.name", name));
+	strbuf_finish(&body);
+	strbuf_finish(&path);
+	return code;
+}
+
 /* ---- delete ---- */
 
 enum exit_code verb_delete(struct cli *c)

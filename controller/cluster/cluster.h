@@ -21,6 +21,8 @@
 	X(ALERT_PROVIDER, "AlertProvider", "alertproviders", "flagger.app", "v1beta1")                                 \
 	X(DEPLOYMENT, "Deployment", "deployments", "apps", "v1")                                                       \
 	X(NGINX_UPSTREAM, "NginxUpstream", "nginxupstreams", "rollcall.dev", "v1")                                     \
+	X(PROCESS, "Process", "processes", "rollcall.dev", "v1")                                                       \
+	X(SYSTEMD_UNIT, "SystemdUnit", "systemdunits", "rollcall.dev", "v1")                                           \
 	X(SERVICE, "Service", "services", "", "v1")                                                                    \
 	X(INGRESS, "Ingress", "ingresses", "networking.k8s.io", "v1")                                                  \
 	X(CONFIG_MAP, "ConfigMap", "configmaps", "", "v1")                                                             \

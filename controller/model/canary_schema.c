@@ -10,7 +10,7 @@ const char *const webhook_types[] = {
 	"confirm-rollout", "pre-rollout", "rollout", "confirm-traffic-increase", "confirm-promotion", "post-rollout",
 	"event",           "rollback",    NULL
 };
-static const char *const target_kinds[] = { "Deployment", "DaemonSet", "Service", NULL };
+static const char *const target_kinds[] = { "Deployment", "DaemonSet", "Service", "Process", "SystemdUnit", NULL };
 static const char *const source_kinds[] = { "Deployment", NULL };
 static const char *const scaler_kinds[] = { "HorizontalPodAutoscaler", "ScaledObject", NULL };
 static const char *const ingress_kinds[] = { "Ingress", NULL };

@@ -74,7 +74,8 @@ static void rule_target_version(const struct subject *s, struct report *r)
 	struct path p = path_of("spec.targetRef.apiVersion");
 	char quoted[REPORT_QUOTE];
 	bool service = strcmp(s->target_kind, "Service") == 0;
-	const char *wanted = service ? "v1" : "apps/v1";
+	bool ours = strcmp(s->target_kind, "Process") == 0 || strcmp(s->target_kind, "SystemdUnit") == 0;
+	const char *wanted = service ? "v1" : ours ? "rollcall.dev/v1" : "apps/v1";
 	if (text_empty(text) || !*s->target_kind || s->knative || strcmp(text, wanted) == 0)
 		return;
 	report_add(r, LEVEL_WARNING, version, &p, "%s is not where a %s is; it is read as %s",

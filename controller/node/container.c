@@ -3,9 +3,11 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/text.h"
+#include "controller/node/command.h"
 #include "controller/node/images.h"
 #include "controller/node/orphans.h"
 
@@ -268,6 +270,23 @@ static void container_runs(struct container *c, struct wall_ms since, bool passi
 	probes_start(c, passing);
 }
 
+static struct command_use own_use(const struct container *c)
+{
+	return (struct command_use){
+		.site = c->d->site, .pod = c->d->pod, .container = c->spec, .address = c->d->address
+	};
+}
+
+static enum result own_command(const struct container *c, struct arena *a, struct process_options *o, struct error *e)
+{
+	const struct command_use use = own_use(c);
+	const char *const *more = command_env(a, &use);
+	o->env = more ? container_env(c, a, more) : NULL;
+	if (!o->env)
+		return error_set(e, RC_EXHAUSTED, "no memory for the environment");
+	return command_prepare(a, &use, o, e);
+}
+
 static enum result container_spawn(struct container *c, const struct node_image *image, struct error *e)
 {
 	char file[PATH_BYTES];
@@ -276,7 +295,7 @@ static enum result container_spawn(struct container *c, const struct node_image 
 	if (!a)
 		return error_set(e, RC_EXHAUSTED, "no memory for a command");
 	container_log(c, file, sizeof file);
-	enum result r = container_command(c, a, image, &o, e);
+	enum result r = image ? container_command(c, a, image, &o, e) : own_command(c, a, &o, e);
 	return r == RC_OK ? process_start(c->d->site->loop, &o, &c->process, e) : r;
 }
 
@@ -285,10 +304,15 @@ static void container_launch(void *owner)
 	struct container *c = owner;
 	char text[CONTAINER_MESSAGE_MAX];
 	struct error e;
-	const struct node_image *image = images_find(c->d->site->images, c->d->site->images_len, c->spec->image);
+	bool own = command_is_own(c->spec);
+	const struct node_image *image =
+		own ? NULL : images_find(c->d->site->images, c->d->site->images_len, c->spec->image);
 	if (c->spec->problem) {
 		container_wait(c, "CreateContainerConfigError", c->spec->problem);
-	} else if (!image) {
+	} else if (own && !c->d->site->commands) {
+		container_wait(c, "CreateContainerConfigError",
+			       "it brings its own command, and node.commands in the configuration is not true");
+	} else if (!own && !image) {
 		snprintf(text, sizeof text,
 			 "node %s runs commands, not images: give it one for \"%.180s\" in its table of images",
 			 c->d->site->name, c->spec->image);
@@ -364,7 +388,7 @@ static void container_terminate(struct container *c, int64_t grace_ms)
 	if (!c->process)
 		return;
 	if (!c->terminating)
-		process_signal(c->process, SIGTERM);
+		process_signal(c->process, c->spec->stop_signal);
 	c->terminating = true;
 	timer_start(c->d->site->loop, &c->timer, grace_ms, container_kill, c);
 }
@@ -375,6 +399,17 @@ void container_end(struct container *c, int64_t grace_ms)
 	timer_stop(&c->timer);
 	container_terminate(c, grace_ms);
 	container_judge(c);
+}
+
+void container_forget(const struct container *c)
+{
+	char path[PATH_BYTES], old[PATH_BYTES + 4];
+	const struct command_use use = own_use(c);
+	container_log(c, path, sizeof path);
+	snprintf(old, sizeof old, "%s.1", path);
+	(void)unlink(path);
+	(void)unlink(old);
+	command_forget(&use);
 }
 
 bool container_over(const struct container *c)

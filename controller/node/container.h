@@ -39,7 +39,8 @@ void container_finish(struct container *c);
 /* Starts; or takes over what r says is running, with the readiness that was last written down. r NULL: there was none.
  * One that is ending already is only taken over. */
 void container_start(struct container *c, const struct record_container *r, bool was_ready);
-/* For good: SIGTERM, after grace_ms SIGKILL. */
+/* For good: its stop signal, after grace_ms SIGKILL. */
 void container_end(struct container *c, int64_t grace_ms);
 void container_log(const struct container *c, char *buf, size_t size); /* the path of its log file */
 bool container_over(const struct container *c);                        /* no process, and none will be started */
+void container_forget(const struct container *c); /* the files that are left of it */

@@ -289,17 +289,11 @@ void front_changed(struct front *f)
 		front_gather(f, GATHER_MS);
 }
 
-static bool mentions(const char *text, const char *address)
-{
-	char server[128];
-	snprintf(server, sizeof server, "\tserver %s:", address);
-	return text && strstr(text, server);
-}
-
 /* While one is being applied nginx may be starting, and serve before we have found it. */
-bool front_serves(const struct front *f, const char *address)
+bool front_serves(const struct front *f, const char *address, unsigned port)
 {
-	return mentions(f->applying, address) || (nginx_runs(f->nginx) && mentions(f->applied, address));
+	return render_mentions(f->applying, address, port) ||
+	       (nginx_runs(f->nginx) && render_mentions(f->applied, address, port));
 }
 
 /* ---- life ---- */

@@ -22,7 +22,7 @@
 #include "controller/node/pod.h"
 #include "controller/node/upstreams.h"
 
-enum { OPTIONS_BYTES_MAX = 1024 * 1024, LOOK_MS = 50, BIND_RETRY_MS = 1000, BUSY_MAX = 256, STOP_MS = 25 * 1000 };
+enum { OPTIONS_BYTES_MAX = 1024 * 1024, LOOK_MS = 50, BIND_RETRY_MS = 1000, BUSY_MAX = 256, STOP_MS = 25 * 1000, TRIM_MS = 10 * 1000 };
 
 static const enum kind wanted_kinds[] = { KIND_POD, KIND_INGRESS, KIND_SERVICE, KIND_ENDPOINTS };
 
@@ -51,7 +51,7 @@ struct node {
 	loop_fn *stopped; /* NULL: not stopping */
 	void *stopped_owner;
 	bool front_stopped;
-	struct timer give_up;
+	struct timer give_up, trim;
 };
 
 static void node_sync(void *owner);
@@ -176,13 +176,13 @@ static enum result node_give_address(void *owner, unsigned port, char ret[ADDRES
 
 /* ---- pods ---- */
 
-static bool node_served(void *owner, const char *address)
+static bool node_served(void *owner, const char *address, unsigned port)
 {
 	const struct node *n = owner;
 	if (!*address)
 		return false;
-	return (n->front && front_serves(n->front, address)) ||
-	       (n->upstreams && upstreams_serve(n->upstreams, address, 0));
+	return (n->front && front_serves(n->front, address, port)) ||
+	       (n->upstreams && upstreams_serve(n->upstreams, address, port));
 }
 
 static void node_pod_gone(void *owner, struct pod *p)
@@ -330,6 +330,14 @@ static void node_front_updated(void *owner)
 	}
 }
 
+static void node_trim_logs(void *owner)
+{
+	struct node *n = owner;
+	timer_start(n->o.loop, &n->trim, TRIM_MS, node_trim_logs, n);
+	for (struct pod *p = n->pods; p; p = p->hh.next)
+		pod_trim_logs(p);
+}
+
 /* ---- start and stop ---- */
 
 /* Before the cluster is known, a pod that is not there means nothing. */
@@ -341,6 +349,7 @@ static void node_look(void *owner)
 		return;
 	}
 	n->filled = true;
+	node_trim_logs(n);
 	log_info("node_started", "node=%s", n->o.name);
 	node_sync(n);
 	if (n->front)
@@ -415,6 +424,7 @@ void node_destroy(struct node *n)
 	orphans_destroy(n->orphans);
 	timer_stop(&n->look);
 	timer_stop(&n->give_up);
+	timer_stop(&n->trim);
 	loop_defer_cancel(&n->sync);
 	loop_defer_cancel(&n->finish);
 	arena_destroy(n->arena);
@@ -462,12 +472,15 @@ static enum result copy_options(struct node *n, const struct node_options *o, st
 		.pods_folder = arena_printf(a, "%s/pods", o->data_dir),
 		.images = images,
 		.images_len = o->images_len,
+		.commands = o->commands,
+		.units_folder = arena_printf(a, "%s/units", o->data_dir),
+		.program = o->program ? arena_strdup(a, o->program) : NULL,
 		.give_address = node_give_address,
 		.served = node_served,
 		.gone = node_pod_gone,
 		.owner = n,
 	};
-	if (!images || !n->o.name || !n->o.data_dir || !n->site.pods_folder)
+	if (!images || !n->o.name || !n->o.data_dir || !n->site.pods_folder || !n->site.units_folder)
 		return error_set(e, RC_EXHAUSTED, "no memory for a node");
 	return RC_OK;
 }

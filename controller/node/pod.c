@@ -60,11 +60,17 @@ static void pod_record(void *owner)
 
 static void pod_forget_files(const struct pod *p)
 {
-	char path[4096];
 	record_remove(p->site->pods_folder, p->spec->uid);
+	for (size_t i = 0; i < p->spec->containers_len; i++)
+		container_forget(&p->containers[i]);
+}
+
+void pod_trim_logs(const struct pod *p)
+{
+	char path[4096];
 	for (size_t i = 0; i < p->spec->containers_len; i++) {
 		container_log(&p->containers[i], path, sizeof path);
-		(void)unlink(path);
+		process_log_trim(path);
 	}
 }
 
@@ -106,6 +112,10 @@ static bool pod_address(struct pod *p)
 	struct error e;
 	if (*p->address)
 		return true;
+	if (p->spec->shares_address) {
+		snprintf(p->address, sizeof p->address, HOST_ADDRESS);
+		return true;
+	}
 	unsigned port = p->spec->containers[0].port;
 	if (p->site->give_address(p->site->owner, port, p->address, &e) == RC_OK)
 		return true;
@@ -266,7 +276,8 @@ static void pod_drain(struct pod *p)
 		p->stage = POD_DRAINING;
 		p->drain_until.v = now.v + DRAIN_MS;
 	}
-	bool served = p->site->served(p->site->owner, p->address);
+	unsigned port = p->spec->shares_address ? p->spec->containers[0].port : 0;
+	bool served = p->site->served(p->site->owner, p->address, port);
 	if (!served || now.v >= p->drain_until.v || p->vanished) {
 		if (served && !p->vanished)
 			log_warn("pod_still_served", "pod=%s/%s address=%s", p->spec->ns, p->spec->name, p->address);

@@ -49,3 +49,5 @@ void pod_vanish(struct pod *p);
 void pod_stop(struct pod *p);
 /* Something that it may wait for has changed. It looks on the next turn. */
 void pod_wake(struct pod *p);
+/* The logs of its processes are kept within their bound. */
+void pod_trim_logs(const struct pod *p);

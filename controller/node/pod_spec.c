@@ -1,5 +1,6 @@
 #include "controller/node/pod_spec.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -143,6 +144,38 @@ static void env_read(struct arena *a, const struct pod_spec *pod, const cJSON *l
 	c->env = env;
 }
 
+/* ---- what is run ---- */
+
+static int signal_of(const char *name)
+{
+	static const struct {
+		const char *name;
+		int signal;
+	} signals[] = { { "SIGINT", SIGINT }, { "SIGQUIT", SIGQUIT }, { "SIGHUP", SIGHUP },
+			{ "SIGUSR1", SIGUSR1 }, { "SIGUSR2", SIGUSR2 }, { "SIGKILL", SIGKILL } };
+	for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
+		if (text_eq(signals[i].name, name))
+			return signals[i].signal;
+	}
+	return SIGTERM;
+}
+
+/* See controller/cluster/embedded/process_template.h. */
+static void command_read(struct arena *a, const cJSON *pod, const cJSON *container, struct container_spec *c)
+{
+	const char *unit = json_text(pod, "metadata.annotations.rollcall\\.dev/unit", NULL);
+	const char *own = json_text(pod, "metadata.annotations.rollcall\\.dev/command", NULL);
+	const char *folder = json_text(container, "workingDir", NULL);
+	c->stop_signal = signal_of(json_text(container, "lifecycle.stopSignal", ""));
+	c->folder = folder ? arena_strdup(a, folder) : NULL;
+	if (unit)
+		c->unit = arena_strdup(a, unit);
+	else if (own)
+		c->command = words_of(a, json_at(container, "command"));
+	if (c->command && !c->command[0])
+		c->problem = "its command is empty";
+}
+
 /* ---- the whole ---- */
 
 static void container_read(struct arena *a, const struct pod_spec *pod, const cJSON *container,
@@ -175,6 +208,7 @@ static enum result spec_read(struct pod_spec *s, const cJSON *pod, struct error 
 	s->name = text_of(s->arena, pod, "metadata.name");
 	s->node = text_of(s->arena, pod, "spec.nodeName");
 	s->restart = restart_of(json_text(pod, "spec.restartPolicy", "Always"));
+	s->shares_address = text_eq(json_text(pod, "metadata.annotations.rollcall\\.dev/port", ""), "assign");
 	s->grace_ms = seconds(pod, "spec.terminationGracePeriodSeconds", 0, 30);
 	if (n < 1 || n > POD_CONTAINERS_MAX || text_empty(s->uid) || text_empty(s->name))
 		return error_set(e, RC_INVALID, "a pod has a name, a uid and 1 to %d containers", POD_CONTAINERS_MAX);
@@ -184,6 +218,7 @@ static enum result spec_read(struct pod_spec *s, const cJSON *pod, struct error 
 	cJSON_ArrayForEach (container, list) {
 		struct container_spec *c = &s->containers[s->containers_len++];
 		container_read(s->arena, s, container, c);
+		command_read(s->arena, pod, container, c);
 		if (json_at(pod, "spec.initContainers.0"))
 			c->problem = "initContainers are not run by this node";
 		if (!c->name || !c->image || !c->args || !c->env)

@@ -21,6 +21,11 @@ struct container_spec {
 	const struct env_var *env;
 	size_t env_len;
 	unsigned port; /* the first containerPort; 0: none */
+	/* What is run in the place of an image's command; both NULL: that of the table of images. */
+	const char *const *command; /* of a Process; NULL-terminated */
+	const char *unit;           /* of a SystemdUnit: "app@.service" */
+	const char *folder;         /* to run in; NULL: ours */
+	int stop_signal;            /* SIGTERM, if nothing else is asked for */
 	struct probe_spec probes[PROBE_ROLE_COUNT];
 	const char *problem; /* why it cannot run here; NULL: it can */
 };
@@ -30,6 +35,7 @@ struct pod_spec {
 	const char *uid, *ns, *name, *node;
 	enum restart_policy restart;
 	int64_t grace_ms;
+	bool shares_address; /* it has a port of this machine instead */
 	struct container_spec *containers;
 	size_t containers_len;
 };

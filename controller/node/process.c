@@ -104,9 +104,43 @@ static int log_open(const char *file)
 	return open(file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
 }
 
+/* What uv_spawn says of a folder that is not there reads as if the program were missing. */
+static enum result folder_check(const char *folder, struct error *e)
+{
+	struct stat st;
+	if (!folder || (stat(folder, &st) == 0 && S_ISDIR(st.st_mode)))
+		return RC_OK;
+	return error_set(e, RC_NOT_FOUND, "there is no folder %.200s", folder);
+}
+
+/* A process that goes on for months does not fill the disk: what it has said is copied away and cut off. Both ends are
+ * open for appending, so that it goes on at the new end. */
+void process_log_trim(const char *file)
+{
+	char old[4096];
+	struct stat st;
+	if (stat(file, &st) != 0 || st.st_size <= LOG_BYTES_MAX ||
+	    (size_t)snprintf(old, sizeof old, "%s.1", file) >= sizeof old)
+		return;
+	int from = open(file, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	int to = open(old, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
+	off_t at = st.st_size - LOG_BYTES_MAX; /* the newest */
+	while (from >= 0 && to >= 0 && copy_file_range(from, &at, to, NULL, LOG_BYTES_MAX, 0) > 0)
+		continue;
+	if (from >= 0) {
+		(void)!ftruncate(from, 0);
+		close(from);
+	}
+	if (to >= 0)
+		close(to);
+}
+
 static enum result child_start(struct loop *l, struct process *p, const struct process_options *o, struct error *e)
 {
-	int log = log_open(o->log_file);
+	enum result r = folder_check(o->folder, e);
+	if (r != RC_OK)
+		return r;
+	int log = o->keeps_outputs ? dup(STDERR_FILENO) : log_open(o->log_file);
 	if (log < 0)
 		return error_set(e, RC_EXHAUSTED, "%s: %s", o->log_file ? o->log_file : "/dev/null", strerror(errno));
 	uv_stdio_container_t stdio[3] = {
@@ -119,6 +153,7 @@ static enum result child_start(struct loop *l, struct process *p, const struct p
 		.file = o->argv[0],
 		.args = process_words(o->argv),
 		.env = process_words(o->env),
+		.cwd = o->folder,
 		.flags = UV_PROCESS_DETACHED,
 		.stdio_count = 3,
 		.stdio = stdio,

@@ -14,6 +14,8 @@ typedef void process_exited(void *owner, int64_t status, int signal);
 struct process_options {
 	const char *const *argv, *const *env; /* NULL-terminated; argv[0] is looked up in env's PATH */
 	const char *log_file;                 /* both outputs are appended to it; NULL: thrown away */
+	const char *folder;                   /* to run in; NULL: ours */
+	bool keeps_outputs;                   /* instead of a log: both outputs go where ours go */
 	bool spares_group;                    /* what it leaves behind, a daemon, is meant to stay */
 	process_exited *exited;
 	void *owner;
@@ -34,3 +36,5 @@ void process_signal(struct process *p, int signal);
 void process_leave(struct process **p);
 /* When a live process (not a zombie) started, in clock ticks since boot; 0: there is none. */
 uint64_t process_ticks_of(pid_t pid);
+/* Keeps the log file of a running process within its bound; one more of the same size is kept beside it. */
+void process_log_trim(const char *file);

@@ -327,3 +327,15 @@ bool render_blame(const char *text, unsigned line, char *buf, size_t size)
 	}
 	return found && !text_eq(buf, "-");
 }
+
+bool render_mentions(const char *text, const char *address, unsigned port)
+{
+	char server[128];
+	snprintf(server, sizeof server, port ? "\tserver %s:%u" : "\tserver %s:", address, port);
+	size_t len = strlen(server);
+	for (const char *at = text ? strstr(text, server) : NULL; at; at = strstr(at + len, server)) {
+		if (!port || at[len] == ';' || at[len] == ' ')
+			return true;
+	}
+	return false;
+}

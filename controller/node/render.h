@@ -23,3 +23,5 @@ bool render_blame(const char *text, unsigned line, char *buf, size_t size);
 /* A foreign text inside double quotes; and there, as a regular expression that matches just this text. */
 void render_escaped(struct strbuf *b, const char *s);
 void render_literal(struct strbuf *b, const char *s);
+/* A server line of a configuration (NULL: none) names this address; port 0: any of it. */
+bool render_mentions(const char *text, const char *address, unsigned port);

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "controller/node/nginx_reload.h"
+#include "controller/node/render.h"
 #include "controller/node/servers.h"
 #include "controller/node/upstream_text.h"
 
@@ -427,24 +428,12 @@ void upstreams_changed(struct upstreams *u)
 	gather(u, GATHER_MS);
 }
 
-static bool mentions(const char *text, const char *server, bool whole)
-{
-	size_t len = strlen(server);
-	for (const char *at = text ? strstr(text, server) : NULL; at; at = strstr(at + len, server)) {
-		if (!whole || at[len] == ';' || at[len] == ' ')
-			return true;
-	}
-	return false;
-}
-
 bool upstreams_serve(const struct upstreams *u, const char *address, unsigned port)
 {
-	char server[128];
-	snprintf(server, sizeof server, port ? "\tserver %s:%u" : "\tserver %s:", address, port);
-	if (u->now && mentions(u->text, server, port != 0))
+	if (u->now && render_mentions(u->text, address, port))
 		return true;
 	for (const struct upstream_file *f = u->files; f; f = f->hh.next) {
-		if (mentions(f->applied, server, port != 0))
+		if (render_mentions(f->applied, address, port))
 			return true;
 	}
 	return false;

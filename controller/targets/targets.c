@@ -2,9 +2,10 @@
 
 #include "base/text.h"
 #include "controller/targets/deployment.h"
+#include "controller/targets/process.h"
 #include "controller/targets/target.h"
 
-static const struct target *const targets[] = { &target_deployment };
+static const struct target *const targets[] = { &target_deployment, &target_process, &target_unit };
 
 const struct target *target_find(const char *kind)
 {

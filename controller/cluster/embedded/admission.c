@@ -6,13 +6,14 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "controller/cluster/embedded/process_template.h"
 #include "controller/cluster/embedded/rollout_numbers.h"
 
 enum { LABEL_MAX = 63, KEY_MAX = 253 + 1 + LABEL_MAX, REPLICAS_MAX = 10000 };
 
 #define KINDS_SUPPORTED                                                                                                \
 	"Deployment, Service, Ingress, ConfigMap, Secret, Pod, Endpoints, HorizontalPodAutoscaler (kept, but "         \
-	"nothing is scaled), Canary, MetricTemplate, AlertProvider and NginxUpstream"
+	"nothing is scaled), Canary, MetricTemplate, AlertProvider, Process, SystemdUnit and NginxUpstream"
 
 /* ---- kinds ---- */
 
@@ -329,6 +330,9 @@ enum result admission_check(enum kind kind, const cJSON *object, struct error *e
 		return service_check(object, e);
 	case KIND_INGRESS:
 		return ingress_check(object, e);
+	case KIND_PROCESS:
+	case KIND_SYSTEMD_UNIT:
+		return process_check(kind, object, e);
 	case KIND_POD:
 		return admission_pod_spec(json_at(object, "spec"), "spec", e);
 	default:

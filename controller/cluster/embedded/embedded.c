@@ -13,6 +13,7 @@
 #include "controller/cluster/embedded/endpoints.h"
 #include "controller/cluster/embedded/garbage.h"
 #include "controller/cluster/embedded/lanes.h"
+#include "controller/cluster/embedded/processes.h"
 #include "controller/cluster/embedded/recorder.h"
 #include "controller/cluster/embedded/replicator.h"
 #include "controller/cluster/embedded/wants.h"
@@ -37,6 +38,7 @@ struct embedded {
 	struct recorder recorder;
 	struct replicator replicator;
 	struct endpoints endpoints;
+	struct processes processes;
 	struct leadership leadership;
 	struct deferred led;
 };
@@ -95,6 +97,7 @@ static void published(void *owner, const struct item *was, const struct item *is
 	garbage_published(&m->garbage, was, is);
 	replicator_published(&m->replicator, was, is);
 	endpoints_published(&m->endpoints, was, is);
+	processes_published(&m->processes, was, is);
 	if (is && !was && is->o->kind == KIND_HPA)
 		warn_of_scaler(m, is->o);
 	struct view *v, *next;
@@ -113,6 +116,7 @@ static void embedded_start(struct cluster *c)
 	garbage_start(&m->garbage);
 	replicator_start(&m->replicator);
 	endpoints_start(&m->endpoints);
+	processes_start(&m->processes);
 }
 
 static void embedded_want(struct cluster *c, enum kind kind, const char *ns, const char *name)
@@ -299,6 +303,7 @@ static void embedded_free(struct embedded *m)
 	recorder_finish(&m->recorder);
 	replicator_finish(&m->replicator);
 	endpoints_finish(&m->endpoints);
+	processes_finish(&m->processes);
 	garbage_finish(&m->garbage);
 	lanes_finish(&m->lanes);
 	view_close(&m->self);
@@ -437,6 +442,7 @@ enum result embedded_create(struct loop *l, struct store *store, const char *nam
 	garbage_init(&m->garbage, l, &m->shelf, &m->lanes);
 	recorder_init(&m->recorder, l, store, &m->calls);
 	endpoints_init(&m->endpoints, l, &m->shelf, &m->lanes);
+	processes_init(&m->processes, l, &m->shelf, &m->lanes);
 	m->replicator.loop = l;
 	enum result r = load(m, e);
 	if (r != RC_OK)

@@ -18,7 +18,8 @@ static const struct {
 	[KIND_ALERT_PROVIDER] = { true, true }, [KIND_DEPLOYMENT] = { true, true },
 	[KIND_INGRESS] = { true, true },        [KIND_SERVICE] = { false, true },
 	[KIND_HPA] = { false, true },           [KIND_POD] = { false, true },
-	[KIND_NGINX_UPSTREAM] = { true, true },
+	[KIND_NGINX_UPSTREAM] = { true, true },  [KIND_PROCESS] = { true, true },
+	[KIND_SYSTEMD_UNIT] = { true, true },
 };
 
 static enum result no_memory(struct error *e)
@@ -57,15 +58,22 @@ static enum result preconditions(const cJSON *current, const cJSON *wanted, stru
 
 /* ---- finishing what is written ---- */
 
+/* Of a Process the whole spec is one. */
+static const cJSON *template_of(const cJSON *object)
+{
+	bool short_form = text_eq(json_text(object, "apiVersion", ""), "rollcall.dev/v1");
+	return json_at(object, short_form ? "spec" : "spec.template");
+}
+
 static bool template_changed(const cJSON *from, const cJSON *to)
 {
-	return !json_equal(json_at(from, "spec.template"), json_at(to, "spec.template"));
+	return !json_equal(template_of(from), template_of(to));
 }
 
 /* As much of managedFields as is read by anybody: who wrote the pod template last. */
 static bool put_manager(cJSON *object, const char *manager)
 {
-	if (text_empty(manager) || !json_at(object, "spec.template"))
+	if (text_empty(manager) || !template_of(object))
 		return true;
 	cJSON *list = cJSON_CreateArray(), *field = cJSON_CreateObject();
 	bool ok = list && field && json_put_text(field, "manager", manager) &&

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "controller/cluster/embedded/deployment_read.h"
+#include "controller/cluster/embedded/ports.h"
 #include "controller/cluster/embedded/revisions.h"
 
 enum { RETRY_FIRST_MS = 500, RETRY_LAST_MS = 30 * 1000, NAME_BASE_MAX = 46, SUFFIX = 5, PASSES_A_TURN = 20 };
@@ -212,6 +213,18 @@ static bool pod_name(const struct object *o, const char *hash, char *buf, size_t
 	return true;
 }
 
+/* As its template asks, a port that is its alone. */
+static bool assign_port(struct replicator *r, cJSON *pod)
+{
+	if (!text_eq(json_text(pod, "metadata.annotations.rollcall\\.dev/port", ""), "assign"))
+		return true;
+	unsigned port = port_choose(r->shelf, &r->next_port);
+	if (!port)
+		log_error("pod_without_port", "pod=%s why=all ports from %d to %d are taken",
+			  json_text(pod, "metadata.name", ""), PORTS_FIRST, PORTS_FIRST + PORTS_COUNT - 1);
+	return port && json_put_int(pod, "spec.containers.0.ports.0.containerPort", port);
+}
+
 static void create_pods(struct pass *p, const struct object *o, const struct revision *v, int n)
 {
 	while (n-- > 0) {
@@ -220,7 +233,7 @@ static void create_pods(struct pass *p, const struct object *o, const struct rev
 		cJSON *pod = pod_name(o, v->hash, name, sizeof name)
 				     ? deployment_pod(p->deployment, v->template, v->hash, name)
 				     : NULL;
-		if (!pod) {
+		if (!pod || !assign_port(p->x->r, pod)) {
 			p->batch->failed = true;
 			return;
 		}

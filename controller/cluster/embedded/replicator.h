@@ -14,6 +14,7 @@ struct replicator {
 	struct rolling *dirty; /* to be looked at in this turn */
 	struct batch *batches; /* under way */
 	struct deferred run;
+	unsigned next_port; /* for pods that are given one */
 	bool started;
 };
 /* Reads the revisions. The shelf is full by now. */

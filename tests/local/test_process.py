@@ -1,0 +1,149 @@
+"""docs/process.md and docs/nginx-upstream.md, as they are written: processes behind an nginx of the user's own."""
+
+import os
+import re
+import signal
+import sys
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import rig  # noqa: E402
+import story  # noqa: E402
+from story import BUILD  # noqa: E402
+from test_embedded import Ordered  # noqa: E402
+from test_upstream import OwnNginx  # noqa: E402
+
+DOCS = rig.REPOSITORY / "docs"
+
+
+def block(page, language, name=None):
+    """A code block of a page; name: what its first line, a comment, says."""
+    for text in re.findall(rf"^```{language}\n(.*?)^```$", (DOCS / page).read_text(), re.M | re.S):
+        if name is None or text.startswith(f"# {name}\n"):
+            return text
+    raise AssertionError(f"{page} has no such block")
+
+
+def run(pid):
+    """The command line of a process that lives."""
+    return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+
+
+class Pages(Ordered):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = rig.scratch_folder("process")
+        for version in ("blue", "green", "red"):  # a release folder a version; the application's colour is its version
+            release = cls.folder / "releases" / version
+            release.mkdir(parents=True)
+            (release / "shop").write_text(f'#!/bin/sh\nexec {BUILD}/rollouts-demo --color "$(basename "$PWD")" "$@"\n')
+            (release / "shop").chmod(0o755)
+        location = re.search(r"location / \{(.*?)\}", block("nginx-upstream.md", "nginx"), re.S)[1]
+        cls.nginx = OwnNginx(cls.folder / "nginx", location.strip())
+        cls.addClassCleanup(cls.nginx.close)
+        cls.begin("process", 6, "  commands: true\n" + cls.nginx.settings())
+
+    def until(self, condition, what, timeout=60):
+        return rig.wait_for(condition, timeout, lambda: f"{what}\n{self.scene.trouble()}")
+
+    def weight_is(self, weight):
+        self.until(lambda: self.kube.get("NginxUpstream", "shop")["status"]["canaryWeight"] == weight, f"weight {weight}")
+
+    def pids(self):
+        return [int(pod["status"]["containerStatuses"][0]["containerID"].rsplit("/", 1)[-1])
+                for pod in self.kube.list("Pod") if "containerStatuses" in pod["status"]
+                and "running" in pod["status"]["containerStatuses"][0]["state"]]
+
+    def test_1_the_manifest_of_the_page(self):
+        file = self.scene.folder / "shop.yaml"
+        file.write_text(block("process.md", "yaml", "shop.yaml").replace("/srv/shop", str(self.folder))
+                        .replace("interval: 2s", "interval: 1s"))
+        self.assertEqual(self.scene.cli("apply", "-f", file)[1], "process/shop created\ncanary/shop created\n")
+        self.until((self.nginx.include / "shop.conf").exists, "the file for nginx")
+        self.nginx.start()
+        self.scene.wait_phase("Initialized", timeout=60, name="shop")
+        self.until(lambda: self.nginx.share("blue", 20) == 100, "blue answers")
+        self.until(lambda: len(self.pids()) == 2, "the target's processes have ended")
+        for pid in self.pids():
+            self.assertEqual(os.readlink(f"/proc/{pid}/cwd"), str(self.folder / "releases/blue"))
+            environment = Path(f"/proc/{pid}/environ").read_bytes().decode().split("\0")
+            port = re.search(r"--port (\d+)", run(pid))[1]
+            for entry in ("SHOP_MODE=production", "VERSION=blue", "ADDRESS=127.0.0.1", f"PORT={port}"):
+                self.assertIn(entry, environment)
+        self.assertRegex(self.scene.cli("get", "processes")[1], r"NAME +VERSION +INSTANCES +AGE\ndefault +shop +blue +2 ")
+
+    def test_2_a_release_of_another_version_loses_nothing(self):
+        load = story.Load(self.nginx.port)
+        load.start()
+        out = self.scene.cli(*re.search(r"rollcall (set-version.*?) +#", block("process.md", "sh"))[1].split())[1]
+        self.assertEqual(out, "process/shop version set\n")
+        self.weight_is(25)
+        self.assertAlmostEqual(self.nginx.share("green", 800), 25, delta=4)
+        self.weight_is(50)
+        self.scene.until_approved("shop", "local")
+        self.scene.wait_phase("Succeeded", timeout=60, name="shop")
+        self.until(lambda: self.nginx.share("green", 100) == 100, "green answers")
+        self.assertEqual(load.stop().failures, [])
+        self.assertRegex(self.scene.cli("status", "shop")[1], r"asked by +token:lin\.wei")
+
+    def test_3_a_rollback_loses_nothing(self):
+        load = story.Load(self.nginx.port)
+        load.start()
+        self.scene.cli("set-version", "shop", "red")
+        self.weight_is(25)
+        self.scene.cli("rollback", "shop", "--reason", "too red")
+        self.weight_is(0)
+        self.until(lambda: len(self.pids()) == 2, "red has ended")
+        self.assertEqual(self.nginx.share("green", 100), 100)
+        self.assertEqual(load.stop().failures, [])
+        self.assertGreater(load.colors["red"], 0)
+
+    def test_4_one_that_ignores_its_signal_and_one_that_dies(self):
+        folder = self.folder / "releases/stubborn"
+        folder.mkdir()
+        (folder / "shop").write_text(f"#!/bin/sh\ntrap '' TERM\n{BUILD}/rollouts-demo --color red \"$@\" &\n"
+                                     "while :; do wait; done\n")
+        (folder / "shop").chmod(0o755)
+        self.kube.patch("Process", "shop", {"spec": {"version": "stubborn", "stop": {"graceSeconds": 1}}})
+        self.weight_is(25)
+        stubborn = [pid for pid in self.pids() if "stubborn" in os.readlink(f"/proc/{pid}/cwd")]
+        self.assertEqual(len(stubborn), 2)
+        self.scene.cli("rollback", "shop", "--reason", "done")
+        self.until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in stubborn), "killed after its grace")
+        self.scene.cli("set-version", "shop", "nowhere")
+        self.until(lambda: "there is no folder" in self.scene.cli("get", "pods", "-o", "json")[1], "told")
+        (self.folder / "releases/dying").mkdir()
+        (self.folder / "releases/dying/shop").write_text("#!/bin/sh\nexit 3\n")
+        (self.folder / "releases/dying/shop").chmod(0o755)
+        self.scene.cli("set-version", "shop", "dying")
+        self.until(lambda: "CrashLoopBackOff" in self.scene.cli("get", "pods")[1], "it crashes")
+        self.assertEqual(self.nginx.share("green", 100), 100)
+
+    def test_5_a_crash_of_rollcall_ends_nothing(self):
+        self.scene.cli("set-version", "shop", "green")
+        self.until(lambda: len(self.pids()) == 2, "only the stable ones are left", 90)
+        before = sorted(self.pids())
+        load = story.Load(self.nginx.port)
+        load.start()
+        self.scene.serve.kill9()
+        self.scene.start()
+        self.until(lambda: sorted(self.pids()) == before, "the same processes")
+        self.assertEqual(load.stop().failures, [])
+        self.scene.assert_healthy()
+
+    def test_6_what_is_wrong_is_said(self):
+        for change, said in (({"spec": {"comand": ["x"]}}, 'spec.comand: no such field; did you mean "command"?'),
+                             ({"spec": {"version": "../x"}}, "spec.version: must be a text"),
+                             ({"spec": {"command": "x"}}, "spec.command: must be a list"),
+                             ({"spec": {"stop": {"signal": "SIGTERM"}}}, "spec.stop.signal: must be one of TERM"),
+                             ({"spec": {"env": {"PORT": "1"}}}, "spec.env.PORT: rollcall sets it")):
+            with self.subTest(said=said):
+                with self.assertRaisesRegex(Exception, re.escape(said).replace('"', r'\W+')):
+                    self.kube.patch("Process", "shop", change)
+
+
+if __name__ == "__main__":
+    unittest.main()
