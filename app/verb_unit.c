@@ -1,5 +1,5 @@
-/* Verb run-unit: a process that stands for a unit of systemd. It starts the unit, ends when that has ended, and stops it
- * when it is told to end: so the node treats units as it treats processes. systemd keeps what the unit says. */
+/* Verb run-unit: a process that stands for a unit of systemd. It starts the unit, ends when that has ended, and stops
+ * it when it is told to end: so the node treats units as it treats processes. systemd keeps what the unit says. */
 #include <signal.h>
 #include <stdlib.h>
 

@@ -170,8 +170,8 @@ static enum result write_env(struct arena *a, const struct command_use *use, str
 	}
 	for (size_t i = 0; i < VALUES; i++)
 		add_line(&b, values[i].name, values[i].value);
-	enum result r = b.overflow ? error_set(e, RC_INVALID, "its environment is too large")
-				   : write_file(path, b.s, b.len, e);
+	enum result r =
+		b.overflow ? error_set(e, RC_INVALID, "its environment is too large") : write_file(path, b.s, b.len, e);
 	strbuf_finish(&b);
 	return r;
 }

@@ -15,8 +15,8 @@ struct command_use {
 bool command_is_own(const struct container_spec *c);
 /* "PORT=20000" and others that every such process finds in its environment, NULL-terminated. NULL: no memory. */
 const char *const *command_env(struct arena *a, const struct command_use *use);
-/* Fills argv and folder; $PORT $ADDRESS $VERSION $POD and ${...} in them are replaced, $$ is $, all else stays as it is.
- * For a unit its environment file is written. */
+/* Fills argv and folder; $PORT $ADDRESS $VERSION $POD and ${...} in them are replaced, $$ is $, all else stays as it
+ * is. For a unit its environment file is written. */
 MUST_CHECK enum result command_prepare(struct arena *a, const struct command_use *use, struct process_options *o,
 				       struct error *e);
 /* What was written for it. */

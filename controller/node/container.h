@@ -43,4 +43,4 @@ void container_start(struct container *c, const struct record_container *r, bool
 void container_end(struct container *c, int64_t grace_ms);
 void container_log(const struct container *c, char *buf, size_t size); /* the path of its log file */
 bool container_over(const struct container *c);                        /* no process, and none will be started */
-void container_forget(const struct container *c); /* the files that are left of it */
+void container_forget(const struct container *c);                      /* the files that are left of it */

@@ -22,7 +22,14 @@
 #include "controller/node/pod.h"
 #include "controller/node/upstreams.h"
 
-enum { OPTIONS_BYTES_MAX = 1024 * 1024, LOOK_MS = 50, BIND_RETRY_MS = 1000, BUSY_MAX = 256, STOP_MS = 25 * 1000, TRIM_MS = 10 * 1000 };
+enum {
+	OPTIONS_BYTES_MAX = 1024 * 1024,
+	LOOK_MS = 50,
+	BIND_RETRY_MS = 1000,
+	BUSY_MAX = 256,
+	STOP_MS = 25 * 1000,
+	TRIM_MS = 10 * 1000
+};
 
 static const enum kind wanted_kinds[] = { KIND_POD, KIND_INGRESS, KIND_SERVICE, KIND_ENDPOINTS };
 

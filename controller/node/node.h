@@ -49,8 +49,8 @@ struct node_options {
 	const char *data_dir; /* made if missing: pods/ (records and logs), nginx/ */
 	const struct node_image *images;
 	size_t images_len;
-	bool commands;       /* pods of Process and SystemdUnit objects are run: they bring their own commands */
-	const char *program; /* ours, by its path: it stands for a unit of systemd; NULL: there are none */
+	bool commands;           /* pods of Process and SystemdUnit objects are run: they bring their own commands */
+	const char *program;     /* ours, by its path: it stands for a unit of systemd; NULL: there are none */
 	struct traffic *traffic; /* borrowed: what nginx has served is counted there; NULL: nowhere */
 	struct metrics *metrics; /* borrowed; NULL is fine */
 	const char *addresses;   /* for pods; "127.10.0.0/16": within 127.0.0.0/8 nothing has to be set up */

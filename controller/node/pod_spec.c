@@ -151,7 +151,7 @@ static int signal_of(const char *name)
 	static const struct {
 		const char *name;
 		int signal;
-	} signals[] = { { "SIGINT", SIGINT }, { "SIGQUIT", SIGQUIT }, { "SIGHUP", SIGHUP },
+	} signals[] = { { "SIGINT", SIGINT },   { "SIGQUIT", SIGQUIT }, { "SIGHUP", SIGHUP },
 			{ "SIGUSR1", SIGUSR1 }, { "SIGUSR2", SIGUSR2 }, { "SIGKILL", SIGKILL } };
 	for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
 		if (text_eq(signals[i].name, name))

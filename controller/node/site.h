@@ -12,7 +12,7 @@ struct site {
 	const char *pods_folder; /* records and logs */
 	const struct node_image *images;
 	size_t images_len;
-	bool commands;           /* objects may say themselves what is run */
+	bool commands;            /* objects may say themselves what is run */
 	const char *units_folder; /* environment files of systemd units */
 	const char *program;      /* ours, by its path */
 	/* A free address; adopted ones are told of, so that nobody else gets them. */

@@ -22,14 +22,15 @@ static enum result process_observe(const struct plan *p, struct observed *o, str
 	const struct canary *c = p->canary;
 	const char *problem = NULL;
 	if (!p->options->one_machine)
-		problem = arena_printf(p->arena,
-				       "targetRef.kind %s is for one machine (cluster.embedded); on Kubernetes the target "
-				       "is a Deployment",
-				       c->target.kind);
+		problem = arena_printf(
+			p->arena,
+			"targetRef.kind %s is for one machine (cluster.embedded); on Kubernetes the target "
+			"is a Deployment",
+			c->target.kind);
 	else if (!cluster_find(p->cluster, kind_of(p), c->ns, c->target.name) &&
 		 !cluster_find(p->cluster, KIND_DEPLOYMENT, c->ns, c->target.name))
-		problem = arena_printf(p->arena, "%s %s.%s does not exist: apply it first", c->target.kind, c->target.name,
-				       c->ns);
+		problem = arena_printf(p->arena, "%s %s.%s does not exist: apply it first", c->target.kind,
+				       c->target.name, c->ns);
 	else
 		return target_deployment.observe(p, o, e);
 	o->error = problem;

@@ -18,11 +18,19 @@ enum { LABEL_MAX = 63, KEY_MAX = 253 + 1 + LABEL_MAX, REPLICAS_MAX = 10000 };
 /* ---- kinds ---- */
 
 static const bool supported[KIND_COUNT] = {
-	[KIND_DEPLOYMENT] = true,     [KIND_SERVICE] = true,
-	[KIND_INGRESS] = true,        [KIND_CONFIG_MAP] = true,
-	[KIND_SECRET] = true,         [KIND_POD] = true,
-	[KIND_ENDPOINTS] = true,      [KIND_HPA] = true,
-	[KIND_CANARY] = true,         [KIND_METRIC_TEMPLATE] = true,
+	[KIND_DEPLOYMENT] = true,
+	[KIND_SERVICE] = true,
+	[KIND_INGRESS] = true,
+	[KIND_CONFIG_MAP] = true,
+	[KIND_SECRET] = true,
+	[KIND_POD] = true,
+	[KIND_ENDPOINTS] = true,
+	[KIND_PROCESS] = true,
+	[KIND_SYSTEMD_UNIT] = true,
+	[KIND_NGINX_UPSTREAM] = true,
+	[KIND_HPA] = true,
+	[KIND_CANARY] = true,
+	[KIND_METRIC_TEMPLATE] = true,
 	[KIND_ALERT_PROVIDER] = true,
 };
 

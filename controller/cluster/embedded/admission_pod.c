@@ -79,11 +79,9 @@ static enum result ports_check(const cJSON *container, const char *path, struct 
 
 static enum result container_check(const cJSON *c, const char *path, struct error *e)
 {
-	static const char *const refused[] = {
-		"volumeMounts",        "volumeDevices",      "envFrom",           "lifecycle.preStop",
-		"lifecycle.postStart",
-		"readinessProbe.grpc", "livenessProbe.grpc", "startupProbe.grpc", NULL
-	};
+	static const char *const refused[] = { "volumeMounts",       "volumeDevices",       "envFrom",
+					       "lifecycle.preStop",  "lifecycle.postStart", "readinessProbe.grpc",
+					       "livenessProbe.grpc", "startupProbe.grpc",   NULL };
 	if (!text_is_dns_label(json_text(c, "name", "")))
 		return error_set(e, RC_INVALID, "%s.name: must be lower case letters, digits and -, at most 63", path);
 	if (text_empty(json_text(c, "image", "")))

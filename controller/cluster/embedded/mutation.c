@@ -18,7 +18,7 @@ static const struct {
 	[KIND_ALERT_PROVIDER] = { true, true }, [KIND_DEPLOYMENT] = { true, true },
 	[KIND_INGRESS] = { true, true },        [KIND_SERVICE] = { false, true },
 	[KIND_HPA] = { false, true },           [KIND_POD] = { false, true },
-	[KIND_NGINX_UPSTREAM] = { true, true },  [KIND_PROCESS] = { true, true },
+	[KIND_NGINX_UPSTREAM] = { true, true }, [KIND_PROCESS] = { true, true },
 	[KIND_SYSTEMD_UNIT] = { true, true },
 };
 

@@ -13,8 +13,8 @@ enum { INSTANCES_MAX = 1000, SECONDS_MAX = 3600, WORDS_MAX = 256 };
 
 static const char *const process_fields[] = { "version", "command",   "folder", "instances",       "port",
 					      "env",     "readiness", "stop",   "minReadySeconds", NULL };
-static const char *const unit_fields[] = { "version", "unit",      "instances", "port",
-					   "env",     "readiness", "stop",      "minReadySeconds", NULL };
+static const char *const unit_fields[] = { "version",   "unit", "instances",       "port", "env",
+					   "readiness", "stop", "minReadySeconds", NULL };
 static const char *const readiness_fields[] = { "path", "everySeconds", NULL };
 static const char *const stop_fields[] = { "signal", "graceSeconds", NULL };
 static const char *const unit_stop_fields[] = { "graceSeconds", NULL };
@@ -56,17 +56,18 @@ static enum result number_check(const cJSON *spec, const char *path, int64_t min
 }
 
 /* It becomes part of paths and of names. */
-static enum result version_check(const cJSON *spec, struct error *e)
+static enum result version_check(const cJSON *spec, bool unit, struct error *e)
 {
 	const char *v = json_text(spec, "version", NULL);
 	size_t len = v ? strlen(v) : 0;
 	bool ok = len > 0 && len <= 63 && isalnum((unsigned char)*v);
 	for (size_t i = 0; ok && i < len; i++)
-		ok = isalnum((unsigned char)v[i]) || strchr("._+-", v[i]);
+		ok = isalnum((unsigned char)v[i]) || strchr(unit ? "._-" : "._+-", v[i]);
 	return ok ? RC_OK
 		  : error_set(e, RC_INVALID,
-			      "spec.version: must be a text (quote numbers) of at most 63 letters, digits and . _ + -, "
-			      "that begins with a letter or digit");
+			      "spec.version: must be a text (quote numbers) of at most 63 letters, digits and . _ %s-, "
+			      "that begins with a letter or digit",
+			      unit ? "" : "+ ");
 }
 
 static enum result command_check(const cJSON *spec, struct error *e)
@@ -77,7 +78,8 @@ static enum result command_check(const cJSON *spec, struct error *e)
 	cJSON_ArrayForEach (word, list)
 		ok = ok && cJSON_IsString(word);
 	if (!ok || text_empty(json_text(list, "0", "")))
-		return error_set(e, RC_INVALID, "spec.command: must be a list of 1 to %d texts (quote numbers)", WORDS_MAX);
+		return error_set(e, RC_INVALID, "spec.command: must be a list of 1 to %d texts (quote numbers)",
+				 WORDS_MAX);
 	const cJSON *folder = json_at(spec, "folder");
 	if (folder && (!cJSON_IsString(folder) || *folder->valuestring != '/'))
 		return error_set(e, RC_INVALID, "spec.folder: must be a text that begins with /");
@@ -112,7 +114,8 @@ static enum result env_check(const cJSON *spec, struct error *e)
 		if (is_one_of(m->string, ours))
 			return error_set(e, RC_INVALID, "spec.env.%s: rollcall sets it", shown);
 		if (!cJSON_IsString(m) || strpbrk(m->valuestring, "\r\n"))
-			return error_set(e, RC_INVALID, "spec.env.%s: must be a text of one line (quote numbers)", shown);
+			return error_set(e, RC_INVALID, "spec.env.%s: must be a text of one line (quote numbers)",
+					 shown);
 	}
 	return RC_OK;
 }
@@ -145,7 +148,7 @@ enum result process_check(enum kind kind, const cJSON *object, struct error *e)
 	if (r == RC_OK)
 		r = fields_check(json_at(spec, "stop"), "spec.stop", unit ? unit_stop_fields : stop_fields, e);
 	if (r == RC_OK)
-		r = version_check(spec, e);
+		r = version_check(spec, unit, e);
 	if (r == RC_OK)
 		r = unit ? unit_check(spec, e) : command_check(spec, e);
 	if (r == RC_OK)

@@ -134,12 +134,12 @@ static void follow(struct process_item *x, const struct item *i)
 	CLEANUP(json_delete_p) cJSON *wanted = object ? process_deployment(i->o->kind, object) : NULL;
 	CLEANUP(json_delete_p) cJSON *change = NULL;
 	if (d && !text_eq(d->o->owner_uid, i->o->uid)) {
-		say(x, i, object, "there is a Deployment of this name, which is not of this object: delete one of the two");
+		say(x, i, object,
+		    "there is a Deployment of this name, which is not of this object: delete one of the two");
 		return;
 	}
 	say(x, i, object, "");
-	bool same = is && wanted &&
-		    text_eq(json_text(is, GENERATION_PATH, ""), json_text(wanted, GENERATION_PATH, ""));
+	bool same = is && wanted && text_eq(json_text(is, GENERATION_PATH, ""), json_text(wanted, GENERATION_PATH, ""));
 	if (same || (d && d->o->deleting))
 		return;
 	if (is && wanted && defaults_fill(KIND_DEPLOYMENT, wanted))

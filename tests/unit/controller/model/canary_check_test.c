@@ -5,6 +5,8 @@
 #include "base/text.h"
 #include "base/yaml.h"
 
+#define UPSTREAM(name, spec)                                                                                           \
+	"{\"metadata\":{\"annotations\":{\"rollcall.dev/upstream\":\"" name "\"}},\"spec\":{" spec "}}"
 #define HOOK(members) "{\"spec\":{\"analysis\":{\"webhooks\":[{\"name\":\"h\"," members "}]}}}"
 #define METRIC(members) "{\"spec\":{\"analysis\":{\"metrics\":[{" members "}]}}}"
 #define EXTENSION "\"metadata\":{\"annotations\":{\"alicloud.canary.extension.switch\":\"true\"}}"
@@ -152,7 +154,21 @@ static const struct {
 	{ "{\"spec\":{\"analysis\":{\"webhooks\":[{\"url\":\"http://h/\"}]}}}",
 	  "E spec.analysis.webhooks[0].name: is missing; it must be a name for the events\n" },
 	/* what belongs together in the spec */
-	{ "{\"spec\":{\"ingressRef\":null}}", "E spec.ingressRef: is missing; provider nginx needs an Ingress\n" },
+	{ "{\"spec\":{\"ingressRef\":null}}",
+	  "E spec.ingressRef: is missing; provider nginx needs an Ingress, or on one machine the annotation "
+	  "rollcall.dev/upstream\n" },
+	{ UPSTREAM("shop", "\"ingressRef\":null"), "" },
+	{ UPSTREAM("shop", "\"ingressRef\":null,\"provider\":\"istio\""),
+	  "E metadata.annotations[rollcall.dev/upstream]: it is for provider nginx, not for istio\n" },
+	{ UPSTREAM("shop", ""),
+	  "E metadata.annotations[rollcall.dev/upstream]: it is in the place of an Ingress: leave it or "
+	  "spec.ingressRef out\n" },
+	{ UPSTREAM("a b", "\"ingressRef\":null"), "E metadata.annotations[rollcall.dev/upstream]: \"a b\" cannot name "
+						  "an upstream of nginx; lower case letters, "
+						  "digits and '-', at most 63\n" },
+	{ "{\"spec\":{\"targetRef\":{\"apiVersion\":\"rollcall.dev/v1\",\"kind\":\"Process\"}}}", "" },
+	{ "{\"spec\":{\"targetRef\":{\"apiVersion\":\"apps/v1\",\"kind\":\"SystemdUnit\"}}}",
+	  "W spec.targetRef.apiVersion: \"apps/v1\" is not where a SystemdUnit is; it is read as rollcall.dev/v1\n" },
 	{ "{\"spec\":{\"provider\":\"apisix\"}}",
 	  "E spec.routeRef: is missing; provider apisix needs an ApisixRoute\n" },
 	{ "{\"spec\":{\"provider\":\"gatewayapi:v1\"}}",

@@ -426,7 +426,8 @@ static const struct {
 	{ "{\"spec\":{\"targetRef\":{\"name\":\"\"}}}",
 	  "spec.targetRef.name: is empty; it must be the name of the target" },
 	{ "{\"spec\":{\"targetRef\":{\"kind\":\"StatefulSet\"}}}",
-	  "spec.targetRef.kind: \"StatefulSet\" is not a kind of target; one of Deployment, DaemonSet, Service" },
+	  "spec.targetRef.kind: \"StatefulSet\" is not a kind of target; one of Deployment, DaemonSet, Service, "
+	  "Process, SystemdUnit" },
 	{ "{\"spec\":{\"analysis\":{\"stepWeight\":0}}}",
 	  "spec.analysis.stepWeight: no step would ever be taken: stepWeight and iterations are 0 and stepWeights is "
 	  "empty; set stepWeight (1 to 100), stepWeights or iterations" },
