@@ -1,8 +1,11 @@
-"""Figures, not verdicts: python3 tests/bench/bench.py [idle] [step] [press] [gates] [read] ...
+"""Figures, not verdicts: python3 tests/bench/bench.py [idle] [step] [press] [gates] [read] [demo] [reload] ...
 
-Everything runs on 127.0.0.1 against a real API server with a release build (ROLLCALL_BUILD, default build/release).
-Prints one line a figure; RESULTS.md keeps them with the command that made them."""
+Everything runs on 127.0.0.1 with a release build (ROLLCALL_BUILD, default build/release) against a real API server; demo and
+reload on one machine without. Prints one line a figure; RESULTS.md keeps them with the command that made them."""
 
+import contextlib
+import http.client
+import json
 import os
 import re
 import statistics
@@ -16,6 +19,7 @@ os.environ.setdefault("ROLLCALL_BUILD", str(Path(__file__).resolve().parents[2] 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+import machine  # noqa: E402
 import objects  # noqa: E402
 import rig  # noqa: E402
 import story  # noqa: E402
@@ -179,6 +183,66 @@ def bench_read(count=10000):
         scene.serve.kill9()  # its end is not the figure
     finally:
         scene.close(timeout=600)
+
+
+def bench_demo():
+    """From the start of `rollcall demo` to the first page of its console, and to the application's first answer."""
+    folder = rig.scratch_folder("bench-demo")
+    demo = rig.Process("demo", [story.BUILD / "rollcall", "demo"], folder / "demo.log", cwd=folder)
+    began = time.monotonic()
+    demo.start()
+    try:
+        ports = rig.wait_for(lambda: re.findall(r"http://127\.0\.0\.1:(\d+)", demo.output())[:2], 20, "its ports", interval=0.01)
+        for what, port in zip(("the console's first page", "the application's first answer"), ports):
+            rig.wait_for(lambda port=port: page(int(port)) == 200, 30, what, interval=0.01)
+            say(f"rollcall demo to {what}", f"{time.monotonic() - began:.2f} s")
+    finally:
+        demo.stop(60)
+
+
+def page(port):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    with contextlib.closing(connection):
+        connection.request("GET", "/")
+        return connection.getresponse().status
+
+
+def bench_reload():
+    """A Canary of 50 steps on one machine under a load: reloads of nginx for each, and requests that were lost."""
+    scene = machine.Machine("bench-reload", 9)
+    name = re.compile(r'rollcall_nginx_updates_total\{outcome="ok"\} (\d+)')
+
+    def reloads():
+        connection = http.client.HTTPConnection("127.0.0.1", scene.admin_port, timeout=10)
+        with contextlib.closing(connection):
+            connection.request("GET", "/metrics")
+            return int(name.search(connection.getresponse().read().decode())[1])
+    try:
+        scene.start()
+        for at, body in enumerate((objects.DEPLOYMENT, objects.SERVICE, objects.ingress(),
+                                   objects.canary(stepWeight=2, interval="1s"))):
+            file = scene.folder / f"{at}.json"
+            file.write_text(json.dumps(body))
+            scene.cli("apply", "-f", file)
+            if at == 2:
+                rig.wait_for(lambda: story.share(scene.web_port, "blue", 50) == 100, 60, "blue answers")
+        scene.wait_phase("Initialized", timeout=90, name="podinfo")
+        loads = [story.Load(scene.web_port) for _ in range(4)]
+        for load in loads:
+            load.start()
+        scene.cli("set-image", "podinfo", f"podinfod={IMAGE}:green")
+        rig.wait_for(lambda: scene.status("podinfo").get("canaryWeight") == 2, 90, "weight 2", interval=0.01)
+        rig.wait_for(lambda: scene.weight() == 2, 10, "it stands in the Ingress")
+        time.sleep(0.5)  # for nginx to have it
+        before = reloads()
+        rig.wait_for(lambda: scene.status("podinfo").get("canaryWeight") == 100, 120, "weight 100", interval=0.01)
+        time.sleep(0.5)
+        say("reloads of nginx for 49 more steps", reloads() - before)
+        scene.wait_phase("Succeeded", timeout=90, name="podinfo")
+        lost = [failure for load in loads for failure in load.stop().failures]
+        say("requests in that release", f"{sum(load.count for load in loads)}, {len(lost)} lost {lost[:3]}")
+    finally:
+        scene.close()
 
 
 def main():
