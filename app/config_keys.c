@@ -162,6 +162,7 @@ static const struct config_key robot_keys[] = {
 	{ "secret", CONFIG_SECRET, OF(secret), .example = "${env:DINGTALK_ROBOT_SECRET}", .help = "SEC..., when the robot signs." },
 	{ "at_mobiles", CONFIG_TEXTS, OF(at_mobiles), .example = "[\"13800138000\"]",
 	  .help = "Phone numbers that are mentioned beside each question." },
+	{ "at_users", CONFIG_TEXTS, OF(at_users), .example = "[manager4220]", .help = "Staff ids, likewise." },
 	{ "keyword", CONFIG_TEXT, OF(keyword), .example = "rollout", .help = "The text that the robot wants in each message." },
 	{ 0 }
 };

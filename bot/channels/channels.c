@@ -39,7 +39,8 @@ enum result channels_check(const char *destination, struct error *e)
 	memcpy(word, destination, len < sizeof word ? len : sizeof word - 1);
 	const char *near = text_nearest(word, names);
 	return error_set(e, RC_INVALID,
-			 "channel \"%s\" is not of the form slack:C012AB3CD, dingtalk:ROBOT or teams:CHANNEL%s%s%s",
+			 "channel \"%s\" is not of the form slack:C012AB3CD, dingtalk:ROBOT, dingtalk-app:CONVERSATION "
+			 "or teams:CHANNEL%s%s%s",
 			 text_show(destination, strlen(destination), shown), near ? ", did you mean " : "",
 			 near ? near : "", near ? ":..." : "");
 }

@@ -295,7 +295,8 @@ class Template(Case):
     app = f"    card_template: {TEMPLATE}\n"
 
     def test_buttons_are_private_and_the_answer_too(self):
-        question = self.card(self.released(), lambda c: c.private or c.params.get("buttons") != "none")
+        question = self.card(self.released(), lambda c: c.private)
+        self.assertEqual((list(question.buttons("guest")), sorted(question.private)), ([], ["lin", "zhao"]))
         self.assertEqual(question.template, TEMPLATE)
         sent = self.press(question, "zhao")
         note = sent.data["response"]["userPrivateData"]["cardParamMap"]["note"]

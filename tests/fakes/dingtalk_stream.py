@@ -23,6 +23,7 @@ class Link:
         self.topics = topics
         self.id = secrets.token_hex(8)
         self.pings = 0
+        self.answered = 0  # SYSTEM pings
         self.unanswered = {}  # messageId of SYSTEM pings -> data
 
 
@@ -144,6 +145,7 @@ class StreamMode:
         if number in link.unanswered:
             if data != link.unanswered.pop(number):
                 self.complain("a SYSTEM ping answered with other data")
+            link.answered += 1
             return
         sent = self.sent.get(number)
         if sent is None:

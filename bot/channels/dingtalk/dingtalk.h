@@ -8,8 +8,9 @@ struct dingtalk_robot {
 	const char *url;     /* https://oapi.dingtalk.com/robot/send?access_token=... */
 	const char *secret;  /* "SEC..."; "" when the robot has no signing */
 	const char *keyword; /* text that must occur; "" none */
-	/* Phone numbers to be mentioned by a short text beside each question, NULL-terminated; NULL none. */
-	const char *const *at_mobiles;
+	/* Phone numbers and staff ids to be mentioned by a short text beside each question, NULL-terminated; NULL none.
+	 */
+	const char *const *at_mobiles, *const *at_users;
 };
 struct dingtalk_options {
 	const struct dingtalk_robot *robots; /* ends with a NULL name; borrowed for the channel's life */

@@ -99,15 +99,22 @@ static const char *title_of(const cJSON *body)
 	return *title ? title : json_text(body, "markdown.title", "");
 }
 
-static cJSON *text_body(const char *content, const char *const *mobiles)
+static bool put_mentions(cJSON *j, const char *path, const char *const *who)
+{
+	cJSON *list = who ? cJSON_CreateArray() : NULL;
+	bool ok = list || !who;
+	for (; list && *who; who++)
+		ok = cJSON_AddItemToArray(list, cJSON_CreateString(*who)) && ok;
+	return (!list || json_put(j, path, list)) && ok;
+}
+
+static cJSON *text_body(const char *content, const struct dingtalk_robot *mentions)
 {
 	cJSON *j = cJSON_CreateObject();
 	bool ok = j && json_put_text(j, "msgtype", "text") && json_put_text(j, "text.content", content);
-	cJSON *list = ok && mobiles ? cJSON_CreateArray() : NULL;
-	for (const char *const *m = mobiles; list && *m; m++)
-		ok = cJSON_AddItemToArray(list, cJSON_CreateString(*m)) && ok;
-	if (list)
-		ok = json_put(j, "at.atMobiles", list) && ok;
+	if (ok && mentions)
+		ok = put_mentions(j, "at.atMobiles", mentions->at_mobiles) &&
+		     put_mentions(j, "at.atUserIds", mentions->at_users);
 	if (ok)
 		return j;
 	cJSON_Delete(j);
@@ -139,14 +146,14 @@ static void mention(struct dingtalk_sending *w)
 	struct dingtalk *d = w->ding;
 	const struct dingtalk_robot *robot = w->lane->robot;
 	const char *title = title_of(w->body);
-	bool any = robot->at_mobiles && robot->at_mobiles[0];
+	bool any = (robot->at_mobiles && robot->at_mobiles[0]) || (robot->at_users && robot->at_users[0]);
 	if (!w->question || w->beside || !any || !*title || lane_wait(w->lane, loop_now(d->ctx.loop).v) > 0)
 		return;
 	struct dingtalk_sending *beside = sending_create(d, w->lane);
 	if (!beside)
 		return;
 	beside->beside = true;
-	beside->body = text_body(title, robot->at_mobiles);
+	beside->body = text_body(title, robot);
 	start(beside);
 }
 

@@ -13,18 +13,27 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "bot/cards/samples.h"
+#include "bot/channels/dingtalk/dingapp_render.h"
 #include "bot/channels/dingtalk/dingtalk_render.h"
 #include "bot/channels/slack/slack_render.h"
 #include "bot/channels/teams/teams_render.h"
 
 enum { FILE_BYTES_MAX = 256 * 1024 };
-static const char *const platforms[] = { "slack", "dingtalk", "teams", "text" };
+static const char *const platforms[] = { "slack", "dingtalk", "dingtalk-app", "dingtalk-template", "teams", "text" };
 
 static const char *const *people(void *owner, const char *approver)
 {
 	(void)owner;
 	static const char *const sre[] = { "slack:U77", "slack:U78", NULL };
 	return text_eq(approver, "group:sre") ? sre : NULL;
+}
+
+/* As the app's channel asks for it: a question mentions people, and an own template hides its buttons from others. */
+static enum result app_card(const struct sample *s, const struct card *card, bool template, char **ret, struct error *e)
+{
+	static const char *const staff[] = { "manager4220", "lin", NULL };
+	struct dingapp_look look = { .template = template, .at = s->ask ? staff : NULL, .only_them = s->ask };
+	return dingapp_render_card(card, &look, ret, e);
 }
 
 static char *drawn(const struct sample *s, const char *platform, enum card_lang lang)
@@ -40,6 +49,8 @@ static char *drawn(const struct sample *s, const char *platform, enum card_lang 
 		out = strdup(card->plain);
 	else if (text_eq(platform, "dingtalk"))
 		r = dingtalk_render_card(card, &out, &e);
+	else if (text_starts(platform, "dingtalk-"))
+		r = app_card(s, card, text_eq(platform, "dingtalk-template"), &out, &e);
 	else if (text_eq(platform, "teams"))
 		r = teams_render_card(card, &out, &e);
 	else if (s->ask)

@@ -28,14 +28,19 @@ static const struct {
 	{ "slack:C024BE91L", NULL },
 	{ "dingtalk:releases", NULL },
 	{ "teams:releases", NULL },
-	{ "slak:C1", "channel \"slak:C1\" is not of the form slack:C012AB3CD, dingtalk:ROBOT or teams:CHANNEL, did you "
+	{ "slak:C1", "channel \"slak:C1\" is not of the form slack:C012AB3CD, dingtalk:ROBOT, "
+		     "dingtalk-app:CONVERSATION or teams:CHANNEL, did you "
 		     "mean slack:..." },
-	{ "slack:", "channel \"slack:\" is not of the form slack:C012AB3CD, dingtalk:ROBOT or teams:CHANNEL, did you "
+	{ "slack:", "channel \"slack:\" is not of the form slack:C012AB3CD, dingtalk:ROBOT, dingtalk-app:CONVERSATION "
+		    "or teams:CHANNEL, did you "
 		    "mean slack:..." },
-	{ "slack", "channel \"slack\" is not of the form slack:C012AB3CD, dingtalk:ROBOT or teams:CHANNEL, did you "
+	{ "slack", "channel \"slack\" is not of the form slack:C012AB3CD, dingtalk:ROBOT, dingtalk-app:CONVERSATION or "
+		   "teams:CHANNEL, did you "
 		   "mean slack:..." },
-	{ "irc:#a", "channel \"irc:#a\" is not of the form slack:C012AB3CD, dingtalk:ROBOT or teams:CHANNEL" },
-	{ "", "channel \"\" is not of the form slack:C012AB3CD, dingtalk:ROBOT or teams:CHANNEL" },
+	{ "irc:#a", "channel \"irc:#a\" is not of the form slack:C012AB3CD, dingtalk:ROBOT, dingtalk-app:CONVERSATION "
+		    "or teams:CHANNEL" },
+	{ "", "channel \"\" is not of the form slack:C012AB3CD, dingtalk:ROBOT, dingtalk-app:CONVERSATION or "
+	      "teams:CHANNEL" },
 };
 
 static void test_check(void **state)

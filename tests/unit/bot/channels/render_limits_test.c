@@ -10,6 +10,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "bot/channels/dingtalk/dingapp_render.h"
 #include "bot/channels/dingtalk/dingtalk_render.h"
 #include "bot/channels/slack/slack_render.h"
 #include "bot/channels/teams/teams_render.h"
@@ -104,6 +105,35 @@ static void test_dingtalk(void **state)
 	free(l);
 }
 
+static void test_dingtalk_app(void **state)
+{
+	(void)state;
+	struct large *l = calloc(1, sizeof *l);
+	for (size_t i = 0; i < 2 * sizeof pieces / sizeof *pieces; i++) {
+		bool template = i % 2;
+		char *body = NULL;
+		cJSON *j = NULL;
+		struct error e;
+		fill(l, pieces[i / 2]);
+		l->buttons[1].value = "v1.d.e.f";
+		assert_int_equal(
+			dingapp_render_card(&l->card, &(struct dingapp_look){ .template = template }, &body, &e),
+			RC_OK);
+		assert_int_equal(json_parse(body, strlen(body), &j, &e), RC_OK);
+		const char *text = json_text(j, template ? "params.body" : "standard.contents.0.text", "");
+		if (!*text || strlen(text) > 4800)
+			fail_msg("%s: %zu bytes of text", pieces[i / 2], strlen(text));
+		assert_non_null(strstr(body, "v1.a.b.c"));
+		assert_non_null(strstr(body, "v1.d.e.f"));
+		const cJSON *member;
+		cJSON_ArrayForEach (member, json_at(j, "params"))
+			assert_true(cJSON_IsString(member)); /* the platform takes nothing else */
+		free(body);
+		cJSON_Delete(j);
+	}
+	free(l);
+}
+
 static void test_teams(void **state)
 {
 	(void)state;
@@ -128,6 +158,6 @@ static void test_teams(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(test_slack), cmocka_unit_test(test_dingtalk),
-					    cmocka_unit_test(test_teams) };
+					    cmocka_unit_test(test_dingtalk_app), cmocka_unit_test(test_teams) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -79,6 +79,7 @@ static const struct web_answer standard[] = {
 	{ NULL, NULL, 0, NULL, false },
 };
 static const char *const mobiles[] = { "18600000001", "18600000002", NULL };
+static const char *const users[] = { "manager4220", NULL };
 
 static int setup(void **state)
 {
@@ -88,9 +89,12 @@ static int setup(void **state)
 	web_start(&f->web, standard);
 	(void)snprintf(f->url, sizeof f->url, "%s/robot/send?access_token=tok", f->web.base);
 	f->robots[0] = (struct dingtalk_robot){ .name = "releases", .url = f->url, .secret = SECRET, .keyword = "" };
-	f->robots[1] = (struct dingtalk_robot){
-		.name = "ops", .url = f->url, .secret = "", .keyword = "canary!", .at_mobiles = mobiles
-	};
+	f->robots[1] = (struct dingtalk_robot){ .name = "ops",
+						.url = f->url,
+						.secret = "",
+						.keyword = "canary!",
+						.at_mobiles = mobiles,
+						.at_users = users };
 	struct channel_context ctx = { .loop = f->web.loop, .http = f->web.client };
 	struct dingtalk_options o = { .robots = f->robots };
 	if (dingtalk_create(&ctx, &o, &f->ding, &e) != RC_OK)
@@ -179,7 +183,8 @@ static void test_keyword_and_mobiles(void **state)
 	assert_non_null(strstr(web_find(&f->web, "/robot/send", 0)->body, "### Approve?\\n\\ncanary!"));
 	const struct web_call *beside = web_wait(&f->web, "/robot/send", 1);
 	assert_string_equal(beside->body, "{\"msgtype\":\"text\",\"text\":{\"content\":\"Approve?\\n\\ncanary!\"},"
-					  "\"at\":{\"atMobiles\":[\"18600000001\",\"18600000002\"]}}");
+					  "\"at\":{\"atMobiles\":[\"18600000001\",\"18600000002\"],"
+					  "\"atUserIds\":[\"manager4220\"]}}");
 	/* not beside what asks nothing */
 	d = deliver(f, OUTBOX_MESSAGE, "dingtalk:ops", CARD);
 	assert_int_equal(web_count(&f->web, "/robot/send"), 3);
