@@ -32,6 +32,7 @@ webhooks:
   elsewhere: {{url: "{cls.hooks.url('/elsewhere')}", secret: {OTHER}, namespace: "prod-*"}}
   shop: {{url: "{cls.hooks.url('/shop')}", secret: {OTHER}, labels: "team=shop", events: ["rollout.*"]}}
   inside: {{url: "{cls.hooks.url('/inside').replace('http://127.0.0.1', 'https://localhost')}", secret: {OTHER}, events: [approval.opened]}}
+  impatient: {{url: "{cls.hooks.url('/impatient')}", secret: {OTHER}, events: ["approval.*"], retry_for: 1s}}
 controller: {{egress: {{private: false, allow: ["127.0.0.1"]}}}}
 """)
         cls.addClassCleanup(cls.service.close)
@@ -121,6 +122,26 @@ controller: {{egress: {{private: false, allow: ["127.0.0.1"]}}}}
                          (refused.body, refused.headers["webhook-id"]))
         self.assertEqual(self.service.cli("hooks", "replay", "999999").stderr, "0 will be sent again\n")
         self.assertEqual(self.service.api("POST", "/hooks/nine/replay").status, 400)
+
+    def test_what_is_too_old_is_given_up_and_the_next_goes_out(self):
+        self.hooks.set("/impatient", 503)
+        tag = self.service.release()
+        self.service.wait_gate()
+        asked, = self.wait("/impatient", "approval.opened", tag)[:1]
+
+        def given_up():
+            rows = self.service.api("GET", "/hooks?receiver=impatient&state=failed").json()["hooks"]
+            return [row for row in rows if row["event"] == asked.headers["webhook-id"]]
+        row, = rig.wait_for(given_up, 20, lambda: f"it is given up\n{self.service.trouble()}")
+        self.assertEqual((row["status"], row["why"]), (503, "HTTP 503"))
+        self.assertGreater(row["tries"], 1)
+        self.hooks.set("/impatient", 200)
+        self.assertEqual(self.service.cli("reject", NAME, "over").returncode, 0)
+        self.wait("/impatient", "approval.decided", tag)
+        done = self.service.cli("hooks", "replay", "failed", "impatient")
+        self.assertRegex(done.stderr, "^[1-9][0-9]* will be sent again")
+        rig.wait_for(lambda: [h for h in self.events("/impatient", "approval.opened", tag) if h.status == 200], 20,
+                     "what failed is sent again")
 
     def test_kill_9_loses_no_event_and_decides_none_twice(self):
         self.hooks.set("/all", 503)
