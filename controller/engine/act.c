@@ -250,8 +250,11 @@ static void tell_news(struct tick *t)
 		[TRANSITION_SUCCEEDED] = NEWS_SUCCEEDED, [TRANSITION_FAILED] = NEWS_FAILED,
 		[TRANSITION_CANCELLED] = NEWS_CANCELLED, [TRANSITION_COMPLETED] = NEWS_CHANGED,
 	};
+	const struct plan *plan = t->decision.alert_count ? tick_plan(t) : NULL;
 	for (size_t i = 0; i < t->decision.alert_count; i++) {
 		const struct alert *al = &t->decision.alerts[i];
+		if (plan)
+			alerts_send(g->alerts, plan, al);
 		runner_show(r, NEWS_ALERT, al->text, al->severity != SEVERITY_INFO, (int)al->severity, al->key);
 	}
 	enum transition to = t->decision.transition;

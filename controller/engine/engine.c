@@ -157,6 +157,8 @@ enum result engine_create(const struct engine_options *o, struct engine **ret, s
 				   .dingtalk_owner = o->dingtalk_owner };
 	enum result r = hooks_create(&h, &g->hooks, e);
 	if (r == RC_OK)
+		r = alerts_create(&h, &g->alerts, e);
+	if (r == RC_OK)
 		r = sources_create(&h, &g->sources, e);
 	if (r != RC_OK)
 		return error_in(e, r, "engine");
@@ -190,6 +192,7 @@ void engine_destroy(struct engine *g)
 	}
 	announce_cancel_all(g);
 	sources_destroy(g->sources);
+	alerts_destroy(g->alerts);
 	hooks_destroy(g->hooks);
 	free(g);
 }

@@ -131,6 +131,7 @@ void runner_want(struct runner *r)
 		if (!text_empty(ref->name))
 			want_one(&w, KIND_METRIC_TEMPLATE, text_empty(ref->ns) ? r->ns : ref->ns, ref->name);
 	}
+	alerts_wants(&p, want_one, &w);
 	while (r->interest_count > w.confirmed)
 		interest_drop(r, r->interests[--r->interest_count]);
 	arena_destroy(a);

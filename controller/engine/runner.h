@@ -3,6 +3,7 @@
  * tick after it. */
 #include <uthash.h>
 
+#include "controller/alerts/alerts.h"
 #include "controller/cluster/cluster.h"
 #include "controller/core/step.h"
 #include "controller/engine.h"
@@ -99,6 +100,7 @@ struct verb_call;
 struct engine {
 	struct engine_options o;
 	struct hooks *hooks;     /* owned */
+	struct alerts *alerts;   /* owned */
 	struct sources *sources; /* owned */
 	struct runner *by_name, *by_uid;
 	struct interest *interests;

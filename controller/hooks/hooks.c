@@ -223,24 +223,31 @@ static bool is_robot(const struct hooks_options *o, const struct hook *h)
 	return false;
 }
 
-/* dingtalk.md 1: &timestamp=MS&sign=urlencode(base64(HMAC-SHA256(secret, MS "\n" secret))). malloc'ed; NULL: no memory.
- */
-static char *signed_url(const char *url, const char *secret, struct wall_ms now)
+/* dingtalk.md 1: &timestamp=MS&sign=urlencode(base64(HMAC-SHA256(secret, MS "\n" secret))) */
+bool hook_sign_robot(struct strbuf *url, const char *secret, struct wall_ms now)
 {
-	struct strbuf message, out;
+	struct strbuf message;
 	unsigned char mac[SHA256_BYTES];
 	strbuf_init(&message, 1024);
-	strbuf_init(&out, 8192);
 	strbuf_addf(&message, "%lld\n%s", (long long)now.v, secret);
 	bool ok = !message.overflow &&
 		  crypto_hmac_sha256(secret, strlen(secret), message.s, message.len, mac, NULL) == RC_OK;
 	CLEANUP(free_p) char *sign = ok ? text_base64(mac, sizeof mac, false) : NULL;
 	if (sign) {
-		strbuf_addf(&out, "%s%ctimestamp=%lld&sign=", url, strchr(url, '?') ? '&' : '?', (long long)now.v);
-		strbuf_add_urlencoded(&out, sign, strlen(sign));
+		strbuf_addf(url, "%ctimestamp=%lld&sign=", strchr(url->s, '?') ? '&' : '?', (long long)now.v);
+		strbuf_add_urlencoded(url, sign, strlen(sign));
 	}
 	strbuf_finish(&message);
-	char *text = sign ? strbuf_take(&out) : NULL;
+	return sign && !url->overflow;
+}
+
+/* malloc'ed; NULL: no memory. */
+static char *signed_url(const char *url, const char *secret, struct wall_ms now)
+{
+	struct strbuf out;
+	strbuf_init(&out, 8192);
+	strbuf_add(&out, url);
+	char *text = hook_sign_robot(&out, secret, now) ? strbuf_take(&out) : NULL;
 	strbuf_finish(&out);
 	return text;
 }

@@ -39,5 +39,8 @@ void hook_cancel(struct hook_call **call);
 /* The body (flagger-interfaces.md 1.2; a DingTalk robot's: ack-extension.md, "The webhook of the walk-through"). Pure.
  * NULL when the arena is full. */
 const char *hook_payload(const struct hook_ask *ask, bool dingtalk_robot, struct arena *a);
+/* Adds what a DingTalk robot that signs wants to its URL; false: no memory. */
+struct strbuf;
+bool hook_sign_robot(struct strbuf *url, const char *secret, struct wall_ms now);
 /* May this address be called (security.md 3)? */
 bool egress_allowed(const struct hooks_options *o, const char *host, const struct sockaddr *address);
