@@ -13,8 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import rig  # noqa: E402
 import story  # noqa: E402
 from story import BUILD  # noqa: E402
-from test_embedded import Ordered  # noqa: E402
-from test_upstream import OwnNginx  # noqa: E402
+from test_upstream import OnMachine, OwnNginx  # noqa: E402
 
 DOCS = rig.REPOSITORY / "docs"
 
@@ -32,15 +31,20 @@ def run(pid):
     return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
 
 
-class Pages(Ordered):
+def releases(folder):
+    """A release folder a version; the application's colour is its version."""
+    for version in ("blue", "green", "red"):
+        release = folder / "releases" / version
+        release.mkdir(parents=True)
+        (release / "shop").write_text(f'#!/bin/sh\nexec {BUILD}/rollouts-demo --color "$(basename "$PWD")" "$@"\n')
+        (release / "shop").chmod(0o755)
+
+
+class Pages(OnMachine):
     @classmethod
     def setUpClass(cls):
         cls.folder = rig.scratch_folder("process")
-        for version in ("blue", "green", "red"):  # a release folder a version; the application's colour is its version
-            release = cls.folder / "releases" / version
-            release.mkdir(parents=True)
-            (release / "shop").write_text(f'#!/bin/sh\nexec {BUILD}/rollouts-demo --color "$(basename "$PWD")" "$@"\n')
-            (release / "shop").chmod(0o755)
+        releases(cls.folder)
         location = re.search(r"location / \{(.*?)\}", block("nginx-upstream.md", "nginx"), re.S)[1]
         cls.nginx = OwnNginx(cls.folder / "nginx", location.strip())
         cls.addClassCleanup(cls.nginx.close)
@@ -142,6 +146,78 @@ class Pages(Ordered):
             with self.subTest(said=said):
                 with self.assertRaisesRegex(Exception, re.escape(said).replace('"', r'\W+')):
                     self.kube.patch("Process", "shop", change)
+
+
+
+class Units(OnMachine):
+    """docs/systemd.md, over a systemctl of ours: no systemd runs where tests run."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = rig.scratch_folder("units")
+        releases(cls.folder)
+        (cls.folder / "bin").mkdir()
+        (cls.folder / "bin/systemctl").symlink_to(rig.REPOSITORY / "tests/fakes/systemctl.py")
+        before = os.environ["PATH"]
+        os.environ["PATH"] = f"{cls.folder}/bin:{before}"
+        cls.addClassCleanup(os.environ.update, PATH=before)
+        cls.nginx = OwnNginx(cls.folder / "nginx", "proxy_pass http://shop;")
+        cls.addClassCleanup(cls.nginx.close)
+        cls.begin("units", 7, "  commands: true\n" + cls.nginx.settings())
+        (cls.folder / "shop@.service").write_text(
+            block("systemd.md", "ini").replace("/srv/shop", str(cls.folder))
+            .replace("/var/lib/rollcall", str(cls.scene.folder / "data")))
+
+    def running(self):
+        return sorted(file.name for file in self.folder.glob("shop@*.service.pid")
+                      if Path(f"/proc/{file.read_text()}").exists())
+
+    def until(self, condition, what, timeout=60):
+        return rig.wait_for(condition, timeout, lambda: f"{what}\n{self.scene.trouble()}")
+
+    def test_1_the_page(self):
+        file = self.scene.folder / "shop.yaml"
+        file.write_text(block("systemd.md", "yaml", "shop.yaml").replace("interval: 2s", "interval: 1s"))
+        self.assertEqual(self.scene.cli("apply", "-f", str(file))[1], "systemdunit/shop created\ncanary/shop created\n")
+        self.until((self.nginx.include / "shop.conf").exists, "the file for nginx")
+        self.nginx.start()
+        self.scene.wait_phase("Initialized", timeout=60, name="shop")
+        self.until(lambda: len(self.running()) == 2, "the target's units have been stopped")
+        for name in self.running():
+            self.assertRegex(name, r"shop@blue-[a-z0-9]{5}\.service\.pid")
+        self.until(lambda: self.nginx.share("blue", 20) == 100, "blue answers")
+
+    def test_2_a_release_and_a_crash_in_it(self):
+        load = story.Load(self.nginx.port)
+        load.start()
+        out = self.scene.cli(*re.search(r"rollcall (set-version.*?) +#", block("systemd.md", "sh"))[1].split())[1]
+        self.assertEqual(out, "systemdunit/shop version set\n")
+        self.scene.wait_phase("WaitingPromotion", timeout=60, name="shop")
+        before = self.running()
+        self.assertEqual(len(before), 4)
+        self.scene.serve.kill9()
+        self.assertEqual(self.running(), before)
+        self.scene.start()
+        self.scene.until_approved("shop", "local")
+        self.scene.wait_phase("Succeeded", timeout=60, name="shop")
+        self.until(lambda: len(self.running()) == 2 and all("@green-" in name for name in self.running()), "only green is left")
+        self.until(lambda: self.nginx.share("green", 100) == 100, "green answers")
+        self.assertEqual(load.stop().failures, [])
+        units = self.scene.folder / "data/node/units"
+        self.until(lambda: len(list(units.iterdir())) == 2, "environment files go with their instances")
+
+    def test_3_one_that_is_killed_starts_again(self):
+        victim = self.folder / self.running()[0]
+        os.killpg(int(victim.read_text()), signal.SIGKILL)
+        self.until(lambda: len(self.running()) == 2, "it is started again")
+        self.until(lambda: "CrashLoopBackOff" not in self.scene.cli("get", "pods")[1], "ready again")
+
+    def test_4_an_orderly_end_stops_the_units(self):
+        self.assertEqual(self.scene.serve.stop(60), 0)
+        self.assertEqual(self.running(), [])
+        self.scene.start()
+        self.until(lambda: len(self.running()) == 2, "and they come back")
+        self.scene.assert_healthy()
 
 
 if __name__ == "__main__":

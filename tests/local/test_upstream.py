@@ -8,10 +8,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+import machine  # noqa: E402
 import rig  # noqa: E402
+import seed  # noqa: E402
 import story  # noqa: E402
-from story import IMAGE  # noqa: E402
-from test_embedded import Ordered  # noqa: E402
+from story import BUILD, IMAGE  # noqa: E402
 
 NGINX = "/usr/sbin/nginx"
 
@@ -102,7 +103,21 @@ http {{
         return story.share(self.port, color, requests)
 
 
-class Upstream(Ordered):
+class OnMachine(seed.Ordered):
+    """A story on a machine of its own; extra goes on in the configuration's section node."""
+
+    @classmethod
+    def begin(cls, name, number, extra):
+        for program in ("rollcall", "rollouts-demo"):
+            if not (BUILD / program).exists():
+                raise unittest.SkipTest(f"{BUILD / program} has not been built")
+        cls.scene = machine.Machine(name, number, extra)
+        cls.addClassCleanup(cls.scene.close)
+        cls.kube = cls.scene.kube
+        cls.scene.start()
+
+
+class Upstream(OnMachine):
     @classmethod
     def setUpClass(cls):
         cls.nginx = OwnNginx(rig.scratch_folder("own-nginx"), "proxy_pass http://$shop;")
