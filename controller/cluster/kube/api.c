@@ -20,14 +20,18 @@ enum {
 	PROBE_MAX_MS = 5 * 1000,
 	ANSWER_MAX_BYTES = 256 * 1024 * 1024,
 	REFUSAL_MAX_BYTES = 16 * 1024,
-	HEADERS_MAX = 40
+	HEADERS_MAX = 40,
+	/* A burst of a thousand canaries costs no thousand buffers; a server answers no sooner for being asked at once.
+	 */
+	IN_FLIGHT_MAX = 128
 };
 
 struct api {
 	struct api_options o;
 	struct credentials *credentials;
 	struct bucket bucket;
-	struct api_call *queue; /* waiting for the bucket, in order */
+	struct api_call *queue; /* waiting for the bucket or for room in flight, in order */
+	unsigned in_flight;     /* without streams and what is urgent */
 	struct timer refill;
 	struct metric *requests;
 	struct wall_ms unreachable_since;
@@ -86,26 +90,44 @@ struct wall_ms api_unreachable_since(const struct api *a)
 static void queue_run(void *owner)
 {
 	struct api *a = owner;
-	while (a->queue && bucket_take(&a->bucket, loop_now(a->o.loop).v)) {
+	while (a->queue && a->in_flight < IN_FLIGHT_MAX && bucket_take(&a->bucket, loop_now(a->o.loop).v)) {
 		struct api_call *c = a->queue;
 		DL_DELETE(a->queue, c);
 		c->queued = false;
 		call_send(c);
 	}
-	if (a->queue)
+	if (a->queue && a->in_flight < IN_FLIGHT_MAX)
 		timer_start(a->o.loop, &a->refill, bucket_wait_ms(&a->bucket, loop_now(a->o.loop).v), queue_run, a);
+}
+
+static bool is_limited(const struct api_call *c)
+{
+	return !c->q.urgent && !c->q.on_data;
+}
+
+/* The call is not in flight any more: the next one may go, on a later turn. */
+static void call_landed(struct api_call *c)
+{
+	struct api *a = c->api;
+	if (!c->counted)
+		return;
+	c->counted = false;
+	a->in_flight--;
+	if (a->queue && !timer_active(&a->refill))
+		timer_start(a->o.loop, &a->refill, 0, queue_run, a);
 }
 
 static void call_limit(struct api_call *c)
 {
 	struct api *a = c->api;
-	if (c->q.urgent || (!a->queue && bucket_take(&a->bucket, loop_now(a->o.loop).v))) {
+	bool room = !is_limited(c) || a->in_flight < IN_FLIGHT_MAX;
+	if (c->q.urgent || (!a->queue && room && bucket_take(&a->bucket, loop_now(a->o.loop).v))) {
 		call_send(c);
 		return;
 	}
 	c->queued = true;
 	DL_APPEND(a->queue, c);
-	if (!timer_active(&a->refill))
+	if (a->in_flight < IN_FLIGHT_MAX && !timer_active(&a->refill))
 		timer_start(a->o.loop, &a->refill, bucket_wait_ms(&a->bucket, loop_now(a->o.loop).v), queue_run, a);
 }
 
@@ -117,6 +139,7 @@ void api_stop(struct api_call *c)
 		return;
 	if (c->queued)
 		DL_DELETE(c->api->queue, c);
+	call_landed(c);
 	http_cancel(&c->http);
 	credentials_wait_stop(&c->credentials);
 	timer_stop(&c->again);
@@ -217,6 +240,7 @@ static void call_answered(void *owner, enum result r, const struct http_answer *
 	struct api_answer answer = { .body = "", .retry_after_ms = -1 };
 	struct error e = { .code = r };
 	c->http = NULL;
+	call_landed(c);
 	if (r == RC_OK) {
 		answer.status = a->status;
 		answer.body = a->body;
@@ -302,8 +326,12 @@ static void call_send(struct api_call *c)
 		.on_data_owner = c,
 	};
 	c->http = http_send(a->o.http, &q, call_answered, c, &e);
-	if (!c->http)
+	if (!c->http) {
 		call_fail(c, e.code, &e);
+		return;
+	}
+	c->counted = is_limited(c);
+	a->in_flight += c->counted;
 }
 
 static void call_ready(void *owner, enum result r, const struct error *why)

@@ -44,8 +44,9 @@ typedef void api_done(void *owner, enum result r, const struct api_answer *answe
 struct api_call {
 	struct api *api; /* NULL: idle */
 	struct api_call *prev, *next;
-	bool queued; /* waits for the rate limit */
-	char *text;  /* owned: path and subject in one piece */
+	bool queued;  /* waits for the rate limit, or for others to be answered */
+	bool counted; /* is one of those in flight */
+	char *text;   /* owned: path and subject in one piece */
 	char *body;
 	struct api_request q;
 	api_done *done;
