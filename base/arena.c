@@ -32,6 +32,7 @@ static void free_blocks(struct block *b)
 {
 	while (b) {
 		struct block *next = b->next;
+		explicit_bzero(b->bytes, b->used); /* what was in it may have been a Secret's */
 		free(b);
 		b = next;
 	}

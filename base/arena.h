@@ -10,7 +10,7 @@ struct arena;
 
 /* limit: bytes it will ever hand out. NULL when there is no memory. */
 struct arena *arena_create(size_t limit);
-void arena_destroy(struct arena *a); /* NULL is fine */
+void arena_destroy(struct arena *a); /* wipes; NULL is fine */
 /* Forgets everything handed out; keeps one block for reuse. */
 void arena_reset(struct arena *a);
 /* Zeroed; n*size is checked; NULL past the limit. Aligned for any type. */

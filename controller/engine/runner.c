@@ -109,6 +109,14 @@ static void want_one(void *owner, enum kind kind, const char *ns, const char *na
 	cluster_want(r->engine->o.cluster, kind, ns, name);
 }
 
+/* And the keys that it refers to, which are in its own namespace. */
+static void want_template(struct wants *w, const struct plan *p, const char *ns, const char *name)
+{
+	want_one(w, KIND_METRIC_TEMPLATE, ns, name);
+	CLEANUP(json_delete_p) cJSON *t = plan_tree(p, KIND_METRIC_TEMPLATE, ns, name);
+	want_one(w, KIND_SECRET, ns, json_text(t, "spec.provider.secretRef.name", ""));
+}
+
 void runner_want(struct runner *r)
 {
 	struct arena *a = arena_create(TICK_ARENA_BYTES);
@@ -129,7 +137,7 @@ void runner_want(struct runner *r)
 	for (size_t i = 0; i < an->metric_count; i++) {
 		const struct object_ref *ref = &an->metrics[i].template_ref;
 		if (!text_empty(ref->name))
-			want_one(&w, KIND_METRIC_TEMPLATE, text_empty(ref->ns) ? r->ns : ref->ns, ref->name);
+			want_template(&w, &p, text_empty(ref->ns) ? r->ns : ref->ns, ref->name);
 	}
 	alerts_wants(&p, want_one, &w);
 	while (r->interest_count > w.confirmed)

@@ -4,8 +4,6 @@
 
 #include "base/error.h"
 
-enum { PROMETHEUS_TIMEOUT_MS = 5000 };
-
 /* ADDRESS/api/v1/query?query=..., the address's own path kept; malloc'ed; NULL: no memory. */
 char *prometheus_url(const char *address, const char *query);
 /* RC_OK: the value of the last series of an instant vector; RC_NOT_FOUND: "no values found" (empty, NaN); RC_INVALID:

@@ -340,9 +340,12 @@ static const struct {
 	const char *spec, *why;
 } bad_templates[] = {
 	{ "provider: {type: datadog, address: 'http://x'}, query: q",
-	  "Metric template tpl.test provider datadog error: only prometheus is supported" },
+	  "Metric template tpl.test provider datadog error: datadog credentials does not contain datadog_api_key" },
+	{ "provider: {type: other, address: 'http://x'}, query: q",
+	  "Metric template tpl.test provider other error: it is not supported; there are cloudwatch datadog dynatrace "
+	  "graphite influxdb newrelic prometheus stackdriver" },
 	{ "provider: {type: prometheus, address: 'http://x', secretRef: {name: s}}, query: q",
-	  "Metric template tpl.test provider prometheus error: secretRef is not supported" },
+	  "Metric template tpl.test provider prometheus error: secret s.test get query error: not found" },
 	{ "provider: {type: prometheus, address: nowhere}, query: q",
 	  "Metric template tpl.test provider prometheus error: prometheus address nowhere is not a valid URL" },
 	{ "provider: {type: prometheus, address: 'http://x'}, query: '{{ no }}'",
@@ -368,6 +371,37 @@ static void test_bad_templates(void **state)
 		assert_string_equal(h.text, bad_templates[i].why);
 		rig_close(&r);
 	}
+}
+
+/* What secretRef names goes out in a header, and nowhere else. */
+static void test_template_with_a_secret(void **state)
+{
+	(void)state;
+	struct rig r;
+	struct heard h;
+	char text[1024];
+	rig_open(&r, "{name: mine, templateRef: {name: tpl}, thresholdRange: {min: 99}}", true);
+	(void)snprintf(
+		text, sizeof text,
+		"apiVersion: flagger.app/v1beta1\n"
+		"kind: MetricTemplate\n"
+		"metadata: {name: tpl, namespace: test}\n"
+		"spec: {provider: {type: prometheus, address: '%s', secretRef: {name: keys}, headers: {X-Scope-OrgID: "
+		"[a, b]}}, query: up}\n"
+		"---\n"
+		"{apiVersion: v1, kind: Secret, metadata: {name: keys, namespace: test}, data: {token: c2VzYW1l}}\n",
+		r.peer->url);
+	fake_apply(r.fake, text);
+	r.peer->always = answer(&r, VECTOR(SERIES("5")));
+	ask(&r, 0, true, &h);
+	assert_int_equal(h.verdict, ANSWER_YES);
+	assert_non_null(strstr(r.peer->requests[0], "Authorization: Bearer sesame\r\n"));
+	assert_non_null(strstr(r.peer->requests[0], "X-Scope-OrgID: a\r\nX-Scope-OrgID: b\r\n"));
+	r.peer->always = ANSWER("401 Unauthorized", "2", "no");
+	ask(&r, 0, true, &h);
+	assert_int_equal(h.verdict, ANSWER_ERROR);
+	assert_string_equal(h.text, "Metric query failed for mine: error response: Status 401 Unauthorized: no");
+	rig_close(&r);
 }
 
 /* The operator's server may be anywhere; what a Canary says is judged like a hook. */
@@ -510,6 +544,7 @@ int main(void)
 		cmocka_unit_test(test_scale),
 		cmocka_unit_test(test_builtin_and_template),
 		cmocka_unit_test(test_bad_templates),
+		cmocka_unit_test(test_template_with_a_secret),
 		cmocka_unit_test(test_addresses_of_a_canary_are_judged),
 		cmocka_unit_test(test_probe),
 		cmocka_unit_test(test_what_was_served_here),
