@@ -220,6 +220,7 @@ enum result bot_create(const struct bot_options *o, struct bot **ret, struct err
 		(void)snprintf(prefix, sizeof prefix, "%s:", (*c)->ops->platform);
 		outbox_platform(o->outbox, prefix, (*c)->ops->spacing_ms, (*c)->ops->per_minute,
 				(*c)->ops->per_minute_channel, (*c)->ops->deliver, *c);
+		outbox_platform_updates(o->outbox, (*c)->ops->updates_per_minute);
 	}
 	enum result r = subscriptions_load(b, e);
 	r = r == RC_OK ? answers_load(b, e) : r;

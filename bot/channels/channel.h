@@ -79,6 +79,7 @@ struct channel_ops {
 	bool buttons_are_links;
 	int64_t spacing_ms; /* between two items of one conversation */
 	int per_minute, per_minute_channel;
+	int updates_per_minute; /* of those, of cards in place, in all channels; 0: not counted apart */
 };
 struct channel {
 	const struct channel_ops *ops;

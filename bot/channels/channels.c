@@ -63,5 +63,6 @@ void channels_register(struct channel *const *channels, struct outbox *o)
 		prefix[strlen(prefix)] = ':';
 		outbox_platform(o, prefix, ops->spacing_ms, ops->per_minute, ops->per_minute_channel, ops->deliver,
 				*channels);
+		outbox_platform_updates(o, ops->updates_per_minute);
 	}
 }

@@ -9,7 +9,14 @@
 #include "base/metrics.h"
 #include "base/text.h"
 
-enum { BACKOFF_FIRST_MS = 1000, BACKOFF_LAST_MS = 60000, PAUSE_MS = 300000, GONE_MAX = 3, SUBJECT_MAX = 512 };
+enum {
+	BACKOFF_FIRST_MS = 1000,
+	BACKOFF_LAST_MS = 60000,
+	PAUSE_MS = 300000,
+	GONE_MAX = 3,
+	SUBJECT_MAX = 512,
+	SHARED_LIMIT = 10 /* a minute: from here on there is something to keep for what is urgent */
+};
 
 void row_free(struct row *r)
 {
@@ -201,11 +208,19 @@ static void fly(void *owner, enum result r, const struct error *why)
 	l->platform->deliver(l->platform->owner, &item, lane_sent, l);
 }
 
-static int64_t wait_for_turn(const struct lane *l, int64_t now)
+/* Of a limit that all conversations share, a third is for what a person waits for; a small one has nothing to spare. */
+static int kept_of(const struct rate *r, const struct row *row)
 {
+	return row->urgent || r->limit < SHARED_LIMIT ? 0 : r->limit / 3;
+}
+
+static int64_t wait_for_turn(const struct lane *l, const struct row *row, bool update, int64_t now)
+{
+	const struct platform *p = l->platform;
 	int64_t wait = l->not_before_ms > now ? l->not_before_ms - now : 0;
-	int64_t others[] = { rate_wait(&l->rate, now), rate_wait(&l->platform->rate, now),
-			     l->platform->paused_until_ms - now };
+	int64_t others[] = { rate_wait(&l->rate, now, 0), rate_wait(&p->rate, now, kept_of(&p->rate, row)),
+			     update ? rate_wait(&p->updates, now, kept_of(&p->updates, row)) : 0,
+			     p->paused_until_ms - now };
 	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
 		wait = others[i] > wait ? others[i] : wait;
 	return wait;
@@ -219,7 +234,8 @@ void lane_run(struct lane *l)
 	if (!row)
 		return;
 	int64_t now = loop_now(l->outbox->loop).v;
-	int64_t wait = wait_for_turn(l, now);
+	bool update = row->kind == OUTBOX_CARD && *outbox_message_id(l->outbox, l->channel, row->subject);
+	int64_t wait = wait_for_turn(l, row, update, now);
 	if (wait > 0) {
 		timer_start(l->outbox->loop, &l->timer, wait, wake, l);
 		return;
@@ -227,8 +243,9 @@ void lane_run(struct lane *l)
 	l->flying = row;
 	rate_use(&l->rate, now);
 	rate_use(&l->platform->rate, now);
+	if (update)
+		rate_use(&l->platform->updates, now);
 	/* An update can be repeated; a post cannot: that a try was made is on disk before it is made. */
-	bool update = row->kind == OUTBOX_CARD && *outbox_message_id(l->outbox, l->channel, row->subject);
 	if (update)
 		fly(l, RC_OK, NULL);
 	else

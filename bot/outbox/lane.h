@@ -19,15 +19,16 @@ struct rate {
 	int at;
 	int64_t sent_ms[RATE_MAX];
 };
-/* How long until one more is allowed; 0: now. */
-int64_t rate_wait(const struct rate *r, int64_t now_ms);
+/* How long until one more is allowed and keep others still would be; 0: now. */
+int64_t rate_wait(const struct rate *r, int64_t now_ms, int keep);
 void rate_use(struct rate *r, int64_t now_ms);
 
 struct platform {
 	char prefix[32];
 	int64_t spacing_ms;
 	int per_minute_channel;
-	struct rate rate;
+	struct rate rate;    /* of all that is sent */
+	struct rate updates; /* of cards in place */
 	int64_t paused_until_ms;
 	int64_t failing_since_ms; /* nothing has arrived since; 0: it does */
 	bool told;                /* of its trouble */

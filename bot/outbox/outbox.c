@@ -71,6 +71,12 @@ void outbox_platform(struct outbox *o, const char *prefix, int64_t spacing_ms, i
 	(void)snprintf(p->prefix, sizeof p->prefix, "%s", prefix);
 }
 
+void outbox_platform_updates(struct outbox *o, int per_minute)
+{
+	if (o->platform_count)
+		o->platforms[o->platform_count - 1].updates.limit = per_minute;
+}
+
 void outbox_on_trouble(struct outbox *o, outbox_troubled *cb, void *owner)
 {
 	o->troubled = cb;

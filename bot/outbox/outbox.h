@@ -61,6 +61,9 @@ void outbox_platform(struct outbox *o, const char *prefix, int64_t spacing_ms, i
 enum outbox_trouble { OUTBOX_UNREACHED, OUTBOX_SHUT_OUT, OUTBOX_REFUSED, OUTBOX_WELL };
 typedef void outbox_troubled(void *owner, const char *channel, enum outbox_trouble what, const char *why);
 void outbox_on_trouble(struct outbox *o, outbox_troubled *cb, void *owner);
+/* Of that, updates of cards in place a minute, over all channels of the platform that was registered last. Of both
+ * limits, unless they are small, a third is kept for what is urgent. */
+void outbox_platform_updates(struct outbox *o, int per_minute);
 /* Loads what was not sent and begins. */
 MUST_CHECK enum result outbox_start(struct outbox *o, struct error *e);
 /* Adds to the caller's transaction; the outbox learns of it when that commits: call outbox_kick from its done. */

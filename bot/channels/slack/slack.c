@@ -17,9 +17,11 @@ enum {
 	AUTH_BACKOFF_MAX_MS = 60 * 1000,
 	AUTH_DEAD_MS = 5 * 60 * 1000,
 	CONNECTIONS = 2,
-	/* about one message a second in a channel, fifty updates a minute for the app (slack.md 13) */
+	/* about one message a second in a channel, several hundred a minute in the workspace, fifty updates a minute
+	 * for the app (slack.md 13) */
 	SPACING_MS = 1000,
-	PER_MINUTE = 50,
+	PER_MINUTE = 240,
+	UPDATES_PER_MINUTE = 50,
 };
 
 /* ---- who we are ---- */
@@ -160,6 +162,7 @@ const struct channel_ops slack_ops = {
 	.destroy = slack_destroy,
 	.spacing_ms = SPACING_MS,
 	.per_minute = PER_MINUTE,
+	.updates_per_minute = UPDATES_PER_MINUTE,
 };
 
 static void channel_destroy_p(struct channel **c)

@@ -32,7 +32,7 @@ struct room {
 	struct metrics *metrics;
 	struct platform_double slack, dingtalk;
 	int64_t spacing_ms;
-	int per_minute, per_minute_channel;
+	int per_minute, per_minute_channel, updates_per_minute;
 };
 
 static void answer_one(struct platform_double *p, size_t i)
@@ -80,6 +80,7 @@ static void create(struct room *x)
 	struct error e;
 	assert_int_equal(outbox_create(x->rig.loop, x->rig.store, x->metrics, &x->outbox, &e), RC_OK);
 	outbox_platform(x->outbox, "slack:", x->spacing_ms, x->per_minute, x->per_minute_channel, deliver, &x->slack);
+	outbox_platform_updates(x->outbox, x->updates_per_minute);
 	outbox_platform(x->outbox, "dingtalk:", 0, 0, 0, deliver, &x->dingtalk);
 }
 
@@ -441,6 +442,48 @@ static void test_per_minute(void **state)
 	assert_int_equal(rows(x), 3);
 }
 
+/* Progress of many may not use up what a decision needs: a third of a shared limit is for what is urgent. */
+static void test_a_part_is_kept_for_what_is_urgent(void **state)
+{
+	struct room *x = *state;
+	stop(x);
+	rig_store_open(&x->rig);
+	x->per_minute = 12;
+	create(x);
+	for (int i = 0; i < 12; i++)
+		REPLY(x, "u/1", "progress");
+	rig_settle(&x->rig);
+	start(x);
+	wait_for(x, &x->slack, 8);
+	rig_settle(&x->rig);
+	assert_int_equal(x->slack.count, 8);
+	put(x, OUTBOX_REPLY, "slack:C2", "u/2", "question", "", true);
+	wait_for(x, &x->slack, 9);
+	assert_string_equal(x->slack.got[8].channel, "slack:C2");
+}
+
+/* Updates of cards have a limit of their own: new messages are not held up by it. */
+static void test_updates_per_minute(void **state)
+{
+	struct room *x = *state;
+	stop(x);
+	rig_store_open(&x->rig);
+	x->updates_per_minute = 2;
+	create(x);
+	start(x);
+	for (int i = 0; i < 4; i++) {
+		put(x, OUTBOX_CARD, "slack:C1", "u/1", "card", "", false);
+		rig_settle(&x->rig);
+		if (i < 3)
+			wait_for(x, &x->slack, (size_t)i + 1);
+	}
+	assert_int_equal(x->slack.count, 3); /* posted, then updated twice */
+	put(x, OUTBOX_REPLY, "slack:C2", "u/2", "news", "", false);
+	wait_for(x, &x->slack, 4);
+	assert_string_equal(x->slack.got[3].channel, "slack:C2");
+	assert_int_equal(rows(x), 1);
+}
+
 static void test_retry_after(void **state)
 {
 	struct room *x = *state;
@@ -798,6 +841,8 @@ int main(void)
 		TEST(test_channels_do_not_wait_for_each_other),
 		TEST(test_spacing),
 		TEST(test_per_minute),
+		TEST(test_a_part_is_kept_for_what_is_urgent),
+		TEST(test_updates_per_minute),
 		TEST(test_retry_after),
 		TEST(test_backoff),
 		TEST(test_pause),
