@@ -120,6 +120,69 @@ def all_questions(scene, count):
     return found if len(found) == count else None
 
 
+def bench_slack(rollouts=int(os.environ.get("BENCH_ROLLOUTS", "500")), channels=25, decisions=100):
+    """Decisions while everything progresses: one Slack workspace that enforces its limits, over Socket Mode. Of all rollouts
+    a part waits at a gate; its questions are answered while the others go on. Answered: the person has been told."""
+    scene = story.Scene("bench-slack", node=False, policies=OPEN_POLICY, socket=True)
+    slack = scene.slack
+    try:
+        scene.kube.empty_namespace("default", timeout=600)
+        for c in range(channels):
+            slack.add_channel(f"C1{c:03}", f"team-{c}", members=["ULIN", "UZHAO"])
+
+        def routed(i):
+            body = objects.at_rest(i)
+            notes = body[3]["metadata"]["annotations"]
+            notes["rollcall.dev/channels"] = f"slack:C1{i % channels:03}"
+            body[3]["spec"]["analysis"]["interval"] = "5s"
+            if i < decisions:
+                notes["rollcall.dev/gates"] = "confirm-rollout"
+            return body
+        objects.many(scene.kube, rollouts, routed)
+        scene.start()
+        slack.limit(posts_per_second=True, tiers=True)
+        settled(scene)
+        began = time.monotonic()
+        for i in range(rollouts):
+            scene.kube.set_image(f"app-{i}", "podinfod", f"{IMAGE}:r{i:03}")
+        places = [f"C1{c:03}" for c in range(channels)]
+        questions = rig.wait_for(lambda: open_questions(slack, places, decisions), 1800,
+                                 lambda: f"all questions\n{scene.trouble()}", interval=1)
+        say(f"slack, {rollouts} rollouts at once, {decisions} questions asked after", f"{time.monotonic() - began:.0f} s")
+        took = [decide(slack, *questions[i]) for i in sorted(questions)]
+        refused = sum(1 for c in slack.calls if c.status == 429)
+        updates = len(slack.calls_of("chat.update"))
+        rss = scene.serve.rss_bytes() / 1e6
+        slack.assert_clean()
+    finally:
+        scene.close()
+    for name, figures in zip(("acknowledged", "answered"), map(sorted, zip(*took))):
+        say(f"slack, decisions {name}", f"p50 {statistics.median(figures):.0f} ms, p99 "
+            f"{figures[int(len(figures) * 0.99) - 1]:.0f} ms, worst {figures[-1]:.0f} ms")
+    say("slack, updates of cards, calls refused with 429, memory", f"{updates}, {refused}, {rss:.1f} MB")
+
+
+def open_questions(slack, places, count):
+    """{rollout: (channel, ts)}"""
+    found = {}
+    for place in places:
+        for message in slack.messages(place):
+            tag = re.search(r"→ r(\d{3})\b", message.plain)
+            if tag and message.thread_ts and message.buttons:
+                found[int(tag[1])] = (place, message.ts)
+    return found if len(found) == count else None
+
+
+def decide(slack, place, ts):
+    """(ms to the acknowledgement, ms until the person is told) of one press."""
+    before = len(slack.ephemerals(place, "ULIN"))
+    began = time.monotonic()
+    delivery = slack.click(place, ts, "Approve", "ULIN")
+    assert delivery.status == 200, delivery
+    rig.wait_for(lambda: len(slack.ephemerals(place, "ULIN")) > before, 30, "an answer", interval=0.005)
+    return delivery.seconds * 1000, (time.monotonic() - began) * 1000
+
+
 def bench_step():
     """API requests of rollcall for a step, from the API server's own audit log: between two weights of a release."""
     for name, body, first, last, steps in (("plain", objects.canary(stepWeight=10, interval="2s"), 20, 80, 6),
