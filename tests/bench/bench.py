@@ -154,12 +154,12 @@ def bench_slack(rollouts=int(os.environ.get("BENCH_ROLLOUTS", "500")), channels=
         updates = len(slack.calls_of("chat.update"))
         rss = scene.serve.rss_bytes() / 1e6
         slack.assert_clean()
+        for name, figures in zip(("acknowledged", "answered"), map(sorted, zip(*took))):
+            say(f"slack, decisions {name}", f"p50 {statistics.median(figures):.0f} ms, p99 "
+                f"{figures[int(len(figures) * 0.99) - 1]:.0f} ms, worst {figures[-1]:.0f} ms")
+        say("slack, updates of cards, calls refused with 429, memory", f"{updates}, {refused}, {rss:.1f} MB")
     finally:
         scene.close()
-    for name, figures in zip(("acknowledged", "answered"), map(sorted, zip(*took))):
-        say(f"slack, decisions {name}", f"p50 {statistics.median(figures):.0f} ms, p99 "
-            f"{figures[int(len(figures) * 0.99) - 1]:.0f} ms, worst {figures[-1]:.0f} ms")
-    say("slack, updates of cards, calls refused with 429, memory", f"{updates}, {refused}, {rss:.1f} MB")
 
 
 def open_questions(slack, places, count):
