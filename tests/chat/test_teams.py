@@ -1,6 +1,9 @@
 """Teams by a flow: cards that it takes, decisions by the page that they lead to, and flows in trouble."""
 
 import hashlib
+import json
+import os
+import subprocess
 import sys
 import unittest
 from pathlib import Path
@@ -10,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import rig  # noqa: E402
 from service import NAME, Service  # noqa: E402
+from tests.chat.official import bridge  # noqa: E402
 from tests.fakes.browser import Browser  # noqa: E402
 from tests.fakes.teams import FakeTeams  # noqa: E402
 
@@ -76,6 +80,32 @@ languages: {{"teams:releases": en}}
         self.assertIn("copy the flow's URL again", row["why"])
         self.assertNotIn("sig=", self.service.process.output())
         self.assertEqual(self.service.cli("reject", NAME, "over").returncode, 0)
+
+class OfficialRenderer(unittest.TestCase):
+    """Every golden card, as the renderer that Teams uses takes it."""
+
+    def judged(self, *files):
+        environment = {**os.environ, "NODE_PATH": bridge.modules()}
+        done = subprocess.run(["node", Path(bridge.__file__).parent / "adaptive_cards.js", *files], env=environment,
+                              capture_output=True, text=True, timeout=60, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def test_it_takes_every_card(self):
+        files = sorted((rig.REPOSITORY / "tests/golden/cards").glob("*.teams.*.json"))
+        self.assertGreater(len(files), 20)
+        for file, judged in zip(files, self.judged(*files), strict=True):
+            content = json.loads(file.read_text())["attachments"][0]["content"]
+            self.assertEqual(judged["complaints"], [], file.name)
+            self.assertEqual(judged["actions"], len(content["actions"]), file.name)
+            self.assertGreater(judged["elements"], len(content["body"]), file.name)
+
+    def test_it_would_complain(self):
+        broken = rig.scratch_folder("cards") / "broken.json"
+        broken.write_text(json.dumps({"attachments": [{"content": {
+            "type": "AdaptiveCard", "version": "1.4", "body": [{"type": "Nonsense"}],
+            "actions": [{"type": "Action.OpenUrl", "title": "no address"}]}}]}))
+        self.assertEqual(len(self.judged(broken)[0]["complaints"]), 2)
 
 
 if __name__ == "__main__":
