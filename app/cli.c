@@ -256,9 +256,13 @@ enum exit_code cli_config(const struct cli *c, struct config **ret)
 	enum result r = config_load(c->config, ret, &f, &e);
 	findings_print(&f, c->config ? c->config : "defaults", stderr);
 	findings_finish(&f);
-	if (r == RC_OK)
-		return EXIT_DONE;
-	return cli_fail(c, EXIT_FAILED, "%s", e.text);
+	if (r != RC_OK)
+		return cli_fail(c, EXIT_FAILED, "%s", e.text);
+	if (c->kubeconfig)
+		(*ret)->cluster.kubeconfig = c->kubeconfig;
+	if (c->context)
+		(*ret)->cluster.context = c->context;
+	return EXIT_DONE;
 }
 
 /* Only this one key: the secrets of the service are not the command line's. */

@@ -6,14 +6,14 @@
 
 /* clang-format off */
 const struct verb verbs[] = {
-	{ "serve", "[--config FILE]", "Run the service: step canaries, talk with people", 0, 0, "", verb_serve,
+	{ "serve", "[--config FILE]", "Run the service: step canaries, talk with people", 0, 0, "kubeconfig context", verb_serve,
 	  "Without a configuration the defaults hold. SIGHUP reads it again, SIGTERM ends the service within 10 s;\n"
 	  "with cluster.embedded after its pods, to which it gives 10 s at most." },
 	{ "demo", "[--auto] [--keep]", "Everything on this machine, to be seen in a minute", 0, 0, "auto keep", verb_demo,
 	  "An application as four processes behind an nginx, a load of real requests, a canary with two gates. Its folder is\n"
 	  "./rollcall-demo, or that of --data-dir; it writes its own configuration and takes ports that are free. --auto plays\n"
 	  "a release that goes well and one that is rolled back, and exits with 0 only if no request was lost by it." },
-	{ "node", "[--config FILE]", "Run pods as processes of this machine", 0, 0, "", verb_node,
+	{ "node", "[--config FILE]", "Run pods as processes of this machine", 0, 0, "kubeconfig context", verb_node,
 	  "Takes pods that no other node has, runs what `node.images` says for their images, and serves Ingresses by nginx." },
 	{ "check", "FILE...", "Say everything that is wrong with configurations and manifests", 1, 1000, "", verb_check,
 	  "Each mistake is a line FILE:LINE:COLUMN: path: text on standard output; exit code 1 when there is one. \"-\" is\nstandard input." },
@@ -67,6 +67,10 @@ const struct verb verbs[] = {
 	{ "audit", "verify|export", "Is the record whole? Names the first row that is not; or all of it as JSON lines", 1, 1, "", verb_audit,
 	  "Reads DATA_DIR/rollcall.db, whether the service runs or not. The hash of a row is the SHA-256 of the hash before it and\n"
 	  "the JSON array of seq, atMs, actor, identity, action, object, request, outcome, reason and detail; export prints them." },
+	{ "doctor", "", "Can it reach and do all that it must? One line each, with the remedy", 0, 0,
+	  "kubeconfig context output", verb_doctor,
+	  "Examines what --config says: data folder and record, the service, the API server and our rights there, clocks,\n"
+	  "Prometheus, Slack and DingTalk. Nothing is posted. Exit code 1 when something is bad." },
 	{ "policy", "test FILE", "Try policies with cases of your own", 2, 2, "", verb_policy,
 	  "With the policies, users and freezes of --config. FILE is YAML:\n"
 	  "  cases:\n"

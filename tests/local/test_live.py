@@ -20,6 +20,8 @@ import objects  # noqa: E402
 import rig  # noqa: E402
 from story import BUILD, IMAGE  # noqa: E402
 from test_embedded import Ordered  # noqa: E402
+from tests.fakes.dingtalk import FakeDingTalk  # noqa: E402
+from tests.fakes.slack import FakeSlack  # noqa: E402
 
 DONE, FAILED, USAGE, REFUSED, NOT_FOUND, UNREACHABLE = range(6)
 GATES = {"rollcall.dev/gates": "confirm-rollout,confirm-promotion", "rollcall.dev/policy": "quiet"}
@@ -34,6 +36,12 @@ policies:
     self_approval: true
     freezes: [holidays]
     rights: {override: ["user:lead"]}
+"""
+CHATS = """
+slack: {{bot_token: {slack.bot_token}, signing_secret: {slack.signing_secret}, api_url: "{slack.api_url}"}}
+dingtalk:
+  robots:
+    releases: {{url: "{dingtalk}/robot/send?access_token=releases", secret: SEC1111111111111111111111111111111111111111111111111111111111111}}
 """
 
 
@@ -92,7 +100,16 @@ class Terminal:
 class Live(Ordered):
     @classmethod
     def setUpClass(cls):
-        cls.begin("live", 7, POLICIES)
+        cls.slack, cls.dingtalk = FakeSlack().start(), FakeDingTalk().start()
+        cls.addClassCleanup(cls.slack.stop)
+        cls.addClassCleanup(cls.dingtalk.stop)
+        cls.dingtalk.add_robot("releases", secret="SEC" + "1" * 61)
+        cls.begin("live", 7, POLICIES + CHATS.format(slack=cls.slack, dingtalk=cls.dingtalk.base_url))
+        # only the doctor reads this one: a robot that nobody knows, and where the service is
+        cls.examined = cls.scene.folder / "examined.yaml"
+        text = cls.scene.config.read_text().replace("robots:", f"robots:\n    gone: {{url: \"{cls.dingtalk.base_url}"
+                                                    "/robot/send?access_token=gone\"}")
+        cls.examined.write_text(text + f"public_url: http://127.0.0.1:{cls.scene.port}\n")
         cls.folder = cls.scene.folder
         token = cls.scene.cli("token", "create", "lead", "--scope", "decide")[1].strip()
         cls.lead = token
@@ -248,6 +265,35 @@ class Live(Ordered):
             code, _, err = self.scene.cli("wait", *words, check=False)
             self.assertEqual(code, USAGE)
             self.assertIn(said, err)
+
+    def doctor(self, code, config=None):
+        done, out, err = self.scene.cli("doctor", "--config", str(config or self.examined), "-o", "json", check=False)
+        found = {row["check"]: row for row in json.loads(out)}
+        self.assertEqual(done, code, out + err)
+        for row in found.values():
+            self.assertEqual(bool(row["remedy"]), row["health"] != "good", row)
+        return found
+
+    def test_8_the_doctor(self):
+        found = self.doctor(FAILED)
+        good = {name for name, row in found.items() if row["health"] == "good"}
+        self.assertLessEqual({"data folder", "record", "service", "one machine", "nginx", "Slack", "Slack scopes",
+                              "signed click", "DingTalk releases"}, good, found)
+        self.assertEqual(found["DingTalk gone"]["health"], "bad")
+        self.assertNotIn("access_token", json.dumps(found))
+        self.assertEqual(self.slack.calls_of("chat.postMessage"), [])
+        self.assertEqual(self.doctor(DONE, self.scene.config)["signed click"]["health"], "warning")
+
+        self.slack.remove_scope("chat:write")
+        found = self.doctor(FAILED)
+        self.assertIn("missing: chat:write", found["Slack scopes"]["text"])
+        self.slack.revoke()
+        self.assertIn("token_revoked", self.doctor(FAILED)["Slack"]["text"])
+        other = self.folder / "other.yaml"
+        other.write_text(self.examined.read_text().replace(self.slack.signing_secret, "another-secret"))
+        self.assertRegex(self.doctor(FAILED, other)["signed click"]["text"], "answers 40[0-9]")
+        lines = self.scene.cli("doctor", "--config", str(self.examined), check=False)[1]
+        self.assertRegex(lines, r"(?m)^✗ DingTalk gone +errcode \d+: .*\n +→ copy the robot's webhook address again$")
 
 
 if __name__ == "__main__":
