@@ -3,9 +3,11 @@
 import http.client
 import json
 import os
+import unittest
 from pathlib import Path
 
 import rig
+import seed
 import story
 from story import BUILD, IMAGE
 
@@ -105,3 +107,17 @@ node:
 
     def pods(self):
         return sorted(pid for pid, line in self.processes() if "rollouts-demo" in line)
+
+
+class Ordered(seed.Ordered):
+    """A story on a machine of its own."""
+
+    @classmethod
+    def begin(cls, name, number, extra=""):
+        for program in ("rollcall", "rollouts-demo"):
+            if not (BUILD / program).exists():
+                raise unittest.SkipTest(f"{BUILD / program} has not been built")
+        cls.scene = Machine(name, number, extra)
+        cls.addClassCleanup(cls.scene.close)
+        cls.kube = cls.scene.kube
+        cls.scene.start()

@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import objects  # noqa: E402
 import rig  # noqa: E402
 from story import BUILD, IMAGE  # noqa: E402
-from test_embedded import Ordered  # noqa: E402
+from machine import Ordered  # noqa: E402
 from tests.fakes.dingtalk import FakeDingTalk  # noqa: E402
 from tests.fakes.slack import FakeSlack  # noqa: E402
 
