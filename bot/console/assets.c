@@ -12,10 +12,10 @@ enum { HASH_CHARS = 16, PAGE_MAX = 64 * 1024 };
 #define FOLDER "console/app/"
 
 /* Nothing from elsewhere, nothing inline, no way for text to become a script. */
-#define POLICY                                                                                                         \
-	"Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "           \
-	"connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "       \
-	"require-trusted-types-for 'script'; trusted-types 'none'"
+static const char content_policy[] =
+	"Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+	"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+	"require-trusted-types-for 'script'; trusted-types 'none'";
 
 struct assets {
 	char hash[SHA256_HEX]; /* of all files; shortened to HASH_CHARS */
@@ -108,7 +108,7 @@ void assets_page(void *owner, struct http_exchange *x)
 	const struct assets *a = owner;
 	const char *const headers[] = { a->etag,
 					"Cache-Control: no-cache",
-					POLICY,
+					content_policy,
 					"Referrer-Policy: same-origin",
 					"X-Content-Type-Options: nosniff",
 					"X-Frame-Options: DENY",
