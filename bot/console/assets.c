@@ -97,6 +97,11 @@ void assets_destroy(struct assets *a)
 	free(a);
 }
 
+const char *assets_hash(const struct assets *a)
+{
+	return a->hash;
+}
+
 static bool has_seen(const struct http_exchange *x, const char *etag_header)
 {
 	const char *seen = http_header(x, "if-none-match");

@@ -8,5 +8,6 @@
 struct assets;
 MUST_CHECK enum result assets_create(struct assets **ret, struct error *e);
 void assets_destroy(struct assets *a);
+const char *assets_hash(const struct assets *a);
 http_handler assets_page, assets_file; /* owner: the assets. Routes: "/", and one with {hash} and {file} */
 DEFINE_CLEANUP(struct assets, assets_destroy)

@@ -51,7 +51,7 @@ static void snapshot(void *owner, struct strbuf *b)
 	const struct approval *const *open = a ? approvals_of(c->api->approvals, NULL, "", a, &asked) : NULL;
 	look_around(c);
 	add_status(c, b);
-	strbuf_add(b, ",\"rollouts\":[");
+	strbuf_addf(b, ",\"files\":\"%s\",\"rollouts\":[", assets_hash(c->assets));
 	for (size_t i = 0; list && i < n; i++) {
 		strbuf_add(b, i ? "," : "");
 		value_rollout(b, list[i]);

@@ -1,7 +1,6 @@
 """The stage of the console's tests: one machine with an embedded cluster, the seed's application, a Prometheus that says
 what a test wants, and people in front of a browser."""
 
-import http.client
 import json
 import os
 import subprocess
@@ -12,6 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import rig  # noqa: E402
+from consoleclient import ask  # noqa: E402
 from tests.fakes.http_server import HttpFake, json_answer  # noqa: E402
 
 BUILD = Path(os.environ.get("ROLLCALL_BUILD", rig.REPOSITORY / "build/asan"))
@@ -97,13 +97,7 @@ node:
 
     def ask(self, method, path, body=None, headers=None, port=None):
         """(status, headers, body)"""
-        connection = http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=20)
-        try:
-            connection.request(method, path, body, headers or {})
-            answer = connection.getresponse()
-            return answer.status, dict(answer.getheaders()), answer.read()
-        finally:
-            connection.close()
+        return ask(port or self.port, method, path, body, headers)
 
     def cli(self, *words, check=True):
         environment = {**os.environ, "ROLLCALL_SERVER": self.url, "ROLLCALL_TOKEN": self.admin()}

@@ -1,6 +1,5 @@
 """The console without a browser: what a page may do, what a stranger may not, and events that are missed by nobody."""
 
-import http.client
 import json
 import re
 import sys
@@ -12,67 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import stage  # noqa: E402
 from stage import NAME, SEED, rig  # noqa: E402
 
-
-class Person:
-    """Cookies and headers as the page sends them."""
-
-    def __init__(self, on, **who):
-        self.stage = on
-        self.cookie = self.csrf = ""
-        self.sign_in = on.ask("POST", "/console/session", json.dumps(who), {"Origin": on.url})
-        if self.sign_in[0] == 200:
-            self.cookie = self.sign_in[1]["Set-Cookie"].split(";")[0]
-            self.csrf = self.get("/console/session")["person"]["csrf"]
-
-    def get(self, path):
-        status, _, body = self.stage.ask("GET", path, headers={"Cookie": self.cookie})
-        return json.loads(body) if status == 200 else status
-
-    def post(self, path, value=None, **headers):
-        given = {"Cookie": self.cookie, "Origin": self.stage.url, "X-Rollcall-Csrf": self.csrf,
-                 **{k.replace("_", "-"): v for k, v in headers.items()}}
-        status, _, body = self.stage.ask("POST", path, json.dumps(value or {}),
-                                         {k: v for k, v in given.items() if v is not None})
-        return status, json.loads(body)
-
-
-class Stream:
-    """An event stream that is read until a condition holds."""
-
-    def __init__(self, on, cookie, seen=None):
-        self.connection = http.client.HTTPConnection("127.0.0.1", on.port, timeout=20)
-        self.connection.request("GET", "/console/events", headers={
-            "Cookie": cookie, **({"Last-Event-ID": seen} if seen is not None else {})})
-        self.answer = self.connection.getresponse()
-        self.events, self.last = [], None
-
-    def read(self):
-        """The next (event, data, id)."""
-        event, data, number = None, None, None
-        while True:
-            line = self.answer.readline().decode()
-            if not line:
-                raise EOFError
-            key, _, value = line.rstrip("\n").partition(": ")
-            if key == "event":
-                event = value
-            elif key == "data":
-                data = json.loads(value)
-            elif key == "id":
-                number = self.last = value
-            elif not key and event:
-                self.events.append(event)
-                return event, data, number
-
-    def until(self, wanted):
-        for _ in range(2000):
-            found = self.read()
-            if wanted(*found):
-                return found
-        raise AssertionError("2000 events, and not the one")
-
-    def close(self):
-        self.connection.close()
+from consoleclient import Person, Stream  # noqa: E402
 
 
 class Doors(unittest.TestCase):
@@ -115,22 +54,22 @@ class Doors(unittest.TestCase):
             self.assertEqual(self.stage.ask("GET", path)[0], 401, path)
             self.assertEqual(self.stage.ask("GET", path, headers={"Cookie": "rollcall_session=x"})[0], 401, path)
         for body in ({"token": "rct_guessed"}, {"person": "nobody"}, {"person": "ghost"}, {}):
-            self.assertEqual(Person(self.stage, **body).sign_in[0], 403, body)
-        self.assertEqual(Person(self.stage, pin="1").sign_in[0], 400)
+            self.assertEqual(Person(self.stage.port, **body).sign_in[0], 403, body)
+        self.assertEqual(Person(self.stage.port, pin="1").sign_in[0], 400)
 
     def test_the_cookie(self):
-        cookie = Person(self.stage, person="zhao").sign_in[1]["Set-Cookie"]
+        cookie = Person(self.stage.port, person="zhao").sign_in[1]["Set-Cookie"]
         for word in ("HttpOnly", "SameSite=Strict", "Path=/", "Max-Age="):
             self.assertIn(word, cookie)
 
     def test_only_our_own_page_may_decide(self):
-        lin = Person(self.stage, person="lin.wei")
+        lin = Person(self.stage.port, person="lin.wei")
         pause = f"{self.path}/pause"
         for headers in ({"Origin": None}, {"Origin": "http://evil.example"}, {"Origin": "null"},
                         {"X_Rollcall_Csrf": None}, {"X_Rollcall_Csrf": "0" * 64},
                         {"Sec_Fetch_Site": "same-site"}, {"Host": "evil.example"}):
             self.assertEqual(lin.post(pause, **headers)[0], 403, headers)
-        zhao = Person(self.stage, person="zhao")
+        zhao = Person(self.stage.port, person="zhao")
         self.assertEqual(lin.post(pause, X_Rollcall_Csrf=zhao.csrf)[0], 403)
         # a name of somebody else's that leads to this machine opens nothing
         evil = {"Host": "evil.example:80", "Origin": "http://evil.example:80"}
@@ -141,32 +80,32 @@ class Doors(unittest.TestCase):
         self.assertEqual(lin.post(pause, {"reason": 7})[0], 400)
         self.assertEqual(lin.post("/console/rollouts/default/none/pause")[0], 404)
         self.assertEqual(lin.post(pause, {"reason": "ours"})[0], 202)
-        guest = Person(self.stage, person="guest")
+        guest = Person(self.stage.port, person="guest")
         status, answer = guest.post(pause)
         self.assertEqual(status, 403, answer)
         lin.post(f"{self.path}/resume")
 
     def test_a_token_signs_in_and_its_end_signs_out(self):
-        looker = Person(self.stage, token=self.stage.token("looker", "read"))
+        looker = Person(self.stage.port, token=self.stage.token("looker", "read"))
         me = looker.get("/console/session")["person"]
         self.assertEqual((me["name"], me["identity"], me["scope"]), ("looker", "token:looker", "read"))
         self.assertEqual(looker.post(f"{self.path}/pause")[0], 403)
-        stream = Stream(self.stage, looker.cookie)
+        stream = Stream(looker)
         stream.until(lambda event, *_: event == "snapshot")
         self.stage.cli("token", "revoke", "looker")
         self.assertEqual(looker.get("/console/audit"), 401)
         with self.assertRaises(EOFError):
             stream.until(lambda *_: False)  # ended at a heartbeat
-        other = Person(self.stage, token=self.stage.token("looker", "read"))
+        other = Person(self.stage.port, token=self.stage.token("looker", "read"))
         self.assertEqual(looker.get("/console/audit"), 401, "another token of that name is another token")
         status, _, _ = self.stage.ask("DELETE", "/console/session", headers={
             "Cookie": other.cookie, "Origin": self.stage.url, "X-Rollcall-Csrf": other.csrf})
         self.assertEqual((status, other.get("/console/audit")), (200, 401))
 
     def test_events_are_missed_by_nobody(self):
-        lin = Person(self.stage, person="lin.wei")
+        lin = Person(self.stage.port, person="lin.wei")
         self.addCleanup(self.change, "rollcall.dev/policy", None)
-        stream = Stream(self.stage, lin.cookie)
+        stream = Stream(lin)
         _, value, _ = stream.until(lambda event, *_: event == "snapshot")
         self.assertEqual([r["name"] for r in value["rollouts"]], [NAME])
         self.change("rollcall.dev/policy", "default")
@@ -174,21 +113,21 @@ class Doors(unittest.TestCase):
         seen = stream.last
         stream.close()
         self.change("rollcall.dev/policy", "gone")
-        watcher = Stream(self.stage, lin.cookie)  # so that the change is known to have been told
+        watcher = Stream(lin)  # so that the change is known to have been told
         watcher.until(lambda event, data, _: (event == "snapshot" and data["rollouts"][0].get("policy") == "gone")
                       or (event == "rollout" and data.get("policy") == "gone"))
         watcher.close()
-        again = Stream(self.stage, lin.cookie, seen)
+        again = Stream(lin, seen)
         again.until(lambda event, data, _: event == "rollout" and data.get("policy") == "gone")
         self.assertNotIn("snapshot", again.events)
         again.close()
         for strange in ("", "other.7", seen.split(".")[0] + ".999999", seen.split(".")[0] + ".x"):
-            fresh = Stream(self.stage, lin.cookie, strange)
+            fresh = Stream(lin, strange)
             self.assertEqual(fresh.read()[0], "snapshot", strange)
             fresh.close()
 
     def test_sessions_outlive_a_restart(self):
-        zhao = Person(self.stage, person="zhao")
+        zhao = Person(self.stage.port, person="zhao")
         rig.wait_for(lambda: b"zhao" in self.stage.ask("GET", "/console/audit?limit=50", headers={
             "Cookie": zhao.cookie})[2], 10, "the session is on record")
         self.stage.serve.kill9()
@@ -197,7 +136,7 @@ class Doors(unittest.TestCase):
         self.assertEqual(zhao.get("/console/session")["person"]["csrf"], zhao.csrf)
 
     def test_the_audit_in_pieces(self):
-        zhao = Person(self.stage, person="zhao")
+        zhao = Person(self.stage.port, person="zhao")
         newest = zhao.get("/console/audit?limit=2")["audit"]
         older = zhao.get(f"/console/audit?limit=2&before={newest[1]['seq']}")["audit"]
         self.assertEqual([r["seq"] for r in newest + older], [newest[0]["seq"] - i for i in range(4)])

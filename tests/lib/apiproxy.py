@@ -3,6 +3,7 @@ and may drop it. That is how a crash between an effect and the status write is m
 
 import contextlib
 import http.client
+import socket
 import ssl
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,6 +20,7 @@ class ApiProxy:
     def __init__(self, plane, folder, user="rollcall"):
         self.before = None
         self.seen = []
+        self._open = set()
         kubeconfig = Path(plane.kubeconfig[user]).read_text()
         client = plane.client(user)
         self._upstream = urlsplit(client.server)
@@ -51,6 +53,18 @@ class ApiProxy:
         self._server.shutdown()
         self._server.server_close()
 
+    @contextlib.contextmanager
+    def offline(self):
+        """While inside, no request is answered; watches that were open are cut."""
+        self.before = lambda *_: False
+        for connection in list(self._open):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        try:
+            yield self
+        finally:
+            self.before = None
+
     def _pass_on(self, request):
         length = int(request.headers.get("Content-Length") or 0)
         body = request.rfile.read(length) if length else None
@@ -61,8 +75,12 @@ class ApiProxy:
         upstream = http.client.HTTPSConnection(self._upstream.hostname, self._upstream.port, context=self._tls)
         with contextlib.closing(upstream), contextlib.suppress(OSError, ssl.SSLError):
             headers = {k: v for k, v in request.headers.items() if k.lower() not in HOP_BY_HOP | {"host"}}
-            upstream.request(request.command, request.path, body, headers)
-            self._answer(request, upstream.getresponse())
+            self._open.add(request.connection)
+            try:
+                upstream.request(request.command, request.path, body, headers)
+                self._answer(request, upstream.getresponse())
+            finally:
+                self._open.discard(request.connection)
 
     @staticmethod
     def _answer(request, answer):

@@ -124,7 +124,7 @@ class Frame {
   }
 
   freshness() {
-    const stale = state.staleSince ? t("stale.service", { time: clock(state.staleSince) })
+    const stale = state.staleSince ? t(state.answers ? "stale.reading" : "stale.service", { time: clock(state.staleSince) })
       : state.unreachableSince ? t("stale.cluster", { time: dateTime(state.unreachableSince) })
         : state.leading ? "" : t("stale.follower");
     text(this.banner, stale);
@@ -216,7 +216,16 @@ document.addEventListener("keydown", (event) => {
 
 // ---- beginning ----
 
-listen((kind) => {
+/** A service of another version has other pages. */
+function renewPage({ files }) {
+  const mine = import.meta.url.split("/").at(-2);
+  if (!files || files === mine || sessionStorage.getItem("rollcall.files") === files) return;
+  sessionStorage.setItem("rollcall.files", files);
+  location.reload();
+}
+
+listen((kind, value) => {
+  if (kind === "snapshot") renewPage(value);
   if (kind === "signed-out") signedOut();
   if (kind === "people") loadSession().then(() => tell("session"), () => {});
   if (kind === "status" || kind === "snapshot") frame?.freshness();

@@ -67,6 +67,7 @@ function heard() {
   retryMs = RETRY_FIRST_MS;
   if (!state.staleSince) return;
   state.staleSince = 0;
+  state.answers = false;
   tell("status");
 }
 
@@ -88,9 +89,13 @@ function receive(event) {
   if (event.type !== "beat") apply(event.type, JSON.parse(event.data));
 }
 
-async function stillThere() {
-  // 401 ends here; anything else is a service that is not there yet
-  await ask("GET", "/console/session").then((s) => { if (!s.person) tell("signed-out"); }, () => {});
+/** Why are there no events: nobody is there, it has not read the cluster yet, or we are signed out? */
+async function lookAgain() {
+  const session = await ask("GET", "/console/session").catch(() => null);
+  if (session && !session.person) tell("signed-out");
+  if (state.answers === Boolean(session) || !state.staleSince) return;
+  state.answers = Boolean(session);
+  tell("status");
 }
 
 export function connect() {
@@ -103,7 +108,7 @@ export function connect() {
   opened.addEventListener("error", () => {
     if (source !== opened) return;
     lost();
-    stillThere();
+    lookAgain();
   });
 }
 

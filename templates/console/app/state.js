@@ -7,7 +7,8 @@ export const state = {
   skew: 0, // the service's clock minus ours
   leading: true,
   unreachableSince: 0,
-  staleSince: 0, // the service; 0: it answers
+  staleSince: 0, // no events since then; 0: they come
+  answers: false, // the service does, although there are no events
   loaded: false,
 };
 
