@@ -133,7 +133,7 @@ struct config {
 			bool close_client_connections;
 		} nginx;
 		struct {
-			const char *dir, *pid_file; /* dir NULL: not configured */
+			const char *dir, *pid_file, *log_socket; /* dir NULL: not configured */
 			const char *const *test, *const *reload;
 		} upstreams;
 	} node;

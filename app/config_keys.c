@@ -271,6 +271,8 @@ static const struct config_key upstream_keys[] = {
 	{ "reload", CONFIG_TEXTS, IN(node.upstreams.reload), "[nginx, -s, reload]", .help = NULL },
 	{ "pid_file", CONFIG_TEXT, IN(node.upstreams.pid_file), "/run/nginx.pid",
 	  .help = "By it is seen when no worker of before takes requests. Where it cannot be read: 2 s later." },
+	{ "log_socket", CONFIG_TEXT, IN(node.upstreams.log_socket), .example = "/run/rollcall/traffic.sock",
+	  .help = "Made here; nginx tells of requests there, and the built-in metrics need no Prometheus: docs/nginx-upstream.md." },
 	{ 0 }
 };
 static const struct config_key node_keys[] = {

@@ -48,7 +48,8 @@ enum result hands_create(const struct hands_options *h, struct node **ret, struc
 			       .dir = c->node.upstreams.dir,
 			       .test = c->node.upstreams.test,
 			       .reload = c->node.upstreams.reload,
-			       .pid_file = c->node.upstreams.pid_file },
+			       .pid_file = c->node.upstreams.pid_file,
+			       .log_socket = c->node.upstreams.log_socket },
 	};
 	enum result r = node_create(&o, ret, e);
 	if (r != RC_OK)

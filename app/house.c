@@ -88,7 +88,8 @@ static enum result build_cluster(struct house *h, struct error *e)
 				  .name = c->cluster.name,
 				  .metrics = h->metrics };
 	h->embedded = c->cluster.embedded;
-	if (h->embedded && c->node.nginx.listen && !(h->traffic = traffic_create(h->metrics)))
+	bool counted = c->node.nginx.listen || c->node.upstreams.log_socket;
+	if (h->embedded && counted && !(h->traffic = traffic_create(h->metrics)))
 		return error_set(e, RC_EXHAUSTED, "no memory for what nginx serves");
 	enum result r = h->embedded ? embedded_create(h->loop, h->store, c->cluster.name, &h->cluster, e)
 				    : kube_create(h->loop, h->http, &o, &h->cluster, e);

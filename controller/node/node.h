@@ -40,6 +40,7 @@ struct node_upstreams {
 	const char *dir;                         /* whose *.conf it includes; NULL: not configured */
 	const char *const *test, *const *reload; /* argv, NULL-terminated */
 	const char *pid_file;                    /* of its master; NULL: not known */
+	const char *log_socket;                  /* to which it tells of requests; NULL: none */
 };
 struct node_options {
 	struct loop *loop;       /* borrowed, as are cluster and http */

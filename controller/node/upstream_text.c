@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "controller/metrics/traffic.h"
 #include "controller/node/render.h"
 
 #define SEAL "# sha256 of all that follows: "
@@ -189,6 +190,29 @@ static enum result add_matched(struct strbuf *b, const struct upstream_wish *w, 
 	return RC_OK;
 }
 
+/* ---- who has answered ---- */
+
+static void add_side(struct strbuf *b, const struct upstream_side *side, const char *name)
+{
+	for (size_t i = 0; i < side->len; i++) {
+		strbuf_add(b, "\t\"~^");
+		render_literal(b, side->servers[i]);
+		strbuf_addf(b, "(,|$)\" %s;\n", name);
+	}
+}
+
+/* By the server that was asked first; it is for the user's access_log. */
+static void add_traffic(struct strbuf *b, const struct upstream_wish *w)
+{
+	char name[VARIABLE_MAX];
+	variable(w->name, name);
+	strbuf_addf(b, "map $upstream_addr $%s_side {\n\tdefault \"-\";\n", name);
+	add_side(b, &w->canary_side, "canary");
+	add_side(b, &w->primary_side, "primary");
+	strbuf_addf(b, "}\nmap \"\" $%s_route {\n\tdefault %s/%s;\n}\n", name, w->ns, w->target);
+	strbuf_addf(b, "log_format %s_traffic '" TRAFFIC_FORMAT("$%s_side", "$%s_route") "';\n", name, name, name);
+}
+
 /* ---- the whole ---- */
 
 enum result upstream_text(const struct upstream_wish *w, struct strbuf *b, struct error *e)
@@ -205,6 +229,7 @@ enum result upstream_text(const struct upstream_wish *w, struct strbuf *b, struc
 		r = add_matched(&body, w, e);
 	else
 		add_weighted(&body, w);
+	add_traffic(&body, w);
 	if (r == RC_OK)
 		r = crypto_sha256_hex(body.s, body.len, hex, e);
 	if (r == RC_OK) {

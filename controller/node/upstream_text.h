@@ -1,7 +1,8 @@
 #pragma once
 /* An NginxUpstream -> the file that the user's nginx includes, and whether a file is still as it was written. Pure.
  * Weighted: "upstream NAME". With conditions (A/B): "upstream NAME_primary", "upstream NAME_canary" and the variable
- * that chooses one. The variable $NAME (- becomes _) names the upstream to pass to in both. */
+ * that chooses one. The variable $NAME (- becomes _) names the upstream to pass to in both. The
+ * log_format NAME_traffic tells which side has answered. */
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -18,6 +19,7 @@ struct upstream_side {
 };
 struct upstream_wish {
 	const char *name, *ns, *canary; /* canary: the Canary's name */
+	const char *target;             /* by its name requests are counted (metrics/traffic.h) */
 	int weight;                     /* of the canary's side, percent */
 	const cJSON *match;             /* a list of {header, exact | prefix | suffix | regex}; NULL: by weight */
 	struct upstream_side primary_side, canary_side;

@@ -14,6 +14,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "controller/node/access_log.h"
 #include "controller/node/nginx_reload.h"
 #include "controller/node/render.h"
 #include "controller/node/servers.h"
@@ -50,6 +51,7 @@ struct upstreams {
 	struct arena *arena;
 	const char *dir; /* NULL: not configured */
 	struct nginx_reload *nginx;
+	struct access_log *access_log; /* NULL: nobody wants to know */
 	loop_fn *updated;
 	void *owner;
 	struct upstream_file *files;
@@ -174,6 +176,7 @@ static bool wish_read(const struct upstream_file *f, struct arena *a, const cJSO
 		.name = f->name,
 		.ns = f->ns,
 		.canary = json_text(spec, "canary", ""),
+		.target = json_text(spec, "target", ""),
 		.weight = (int)json_int(spec, "canaryWeight", 0),
 		.match = json_at(spec, "match"),
 	};
@@ -475,6 +478,8 @@ enum result upstreams_create(const struct node_options *o, loop_fn *updated, voi
 	if (!n.folder || !n.test || !n.reload)
 		return error_set(e, RC_EXHAUSTED, "no memory for upstreams");
 	enum result r = nginx_reload_create(&n, &u->nginx, e);
+	if (r == RC_OK && o->upstreams.log_socket && o->traffic) /* nginx's workers are another user's */
+		r = access_log_open(o->loop, o->upstreams.log_socket, 0666, o->traffic, o->metrics, &u->access_log, e);
 	if (r != RC_OK)
 		return r;
 	timer_start(u->loop, &u->look, LOOK_MS, look_regularly, u);
@@ -488,6 +493,7 @@ void upstreams_destroy(struct upstreams *u)
 	if (!u)
 		return;
 	nginx_reload_destroy(u->nginx);
+	access_log_close(u->access_log);
 	timer_stop(&u->gather);
 	timer_stop(&u->look);
 	HASH_ITER (hh, u->files, f, next)

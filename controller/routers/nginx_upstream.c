@@ -66,7 +66,7 @@ static cJSON *wanted_spec(const struct plan *p)
 {
 	const struct canary *c = p->canary;
 	CLEANUP(json_delete_p) cJSON *spec = cJSON_CreateObject();
-	bool ok = spec && json_put_text(spec, "canary", c->name) &&
+	bool ok = spec && json_put_text(spec, "canary", c->name) && json_put_text(spec, "target", c->target.name) &&
 		  json_put_text(spec, "port", c->service.target_port) &&
 		  json_put(spec, "primarySelector", cJSON_CreateObject()) &&
 		  json_put(spec, "canarySelector", cJSON_CreateObject()) &&

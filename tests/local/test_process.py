@@ -1,5 +1,7 @@
 """docs/process.md and docs/nginx-upstream.md, as they are written: processes behind an nginx of the user's own."""
 
+import contextlib
+import http.client
 import os
 import re
 import signal
@@ -18,9 +20,13 @@ from test_upstream import OnMachine, OwnNginx  # noqa: E402
 DOCS = rig.REPOSITORY / "docs"
 
 
+def blocks(page, language):
+    return re.findall(rf"^```{language}\n(.*?)^```$", (DOCS / page).read_text(), re.M | re.S)
+
+
 def block(page, language, name=None):
     """A code block of a page; name: what its first line, a comment, says."""
-    for text in re.findall(rf"^```{language}\n(.*?)^```$", (DOCS / page).read_text(), re.M | re.S):
+    for text in blocks(page, language):
         if name is None or text.startswith(f"# {name}\n"):
             return text
     raise AssertionError(f"{page} has no such block")
@@ -46,9 +52,13 @@ class Pages(OnMachine):
         cls.folder = rig.scratch_folder("process")
         releases(cls.folder)
         location = re.search(r"location / \{(.*?)\}", block("nginx-upstream.md", "nginx"), re.S)[1]
-        cls.nginx = OwnNginx(cls.folder / "nginx", location.strip())
+        told = [text for text in blocks("nginx-upstream.md", "nginx") if "access_log" in text][0]
+        socket = cls.folder / "traffic.sock"
+        cls.folder.chmod(0o755)  # nginx's workers are another user's
+        cls.nginx = OwnNginx(cls.folder / "nginx",
+                             location.strip() + told.replace("/run/rollcall/traffic.sock", str(socket)))
         cls.addClassCleanup(cls.nginx.close)
-        cls.begin("process", 6, "  commands: true\n" + cls.nginx.settings())
+        cls.begin("process", 6, f"  commands: true\n{cls.nginx.settings().rstrip()}\n    log_socket: {socket}\n")
 
     def until(self, condition, what, timeout=60):
         return rig.wait_for(condition, timeout, lambda: f"{what}\n{self.scene.trouble()}")
@@ -137,7 +147,26 @@ class Pages(OnMachine):
         self.assertEqual(load.stop().failures, [])
         self.scene.assert_healthy()
 
-    def test_6_what_is_wrong_is_said(self):
+    def test_6_a_version_that_answers_with_errors_is_rolled_back_by_what_nginx_tells(self):
+        self.kube.patch("Canary", "shop", {"spec": {"analysis": {"threshold": 1, "metrics": [
+            {"name": "request-success-rate", "interval": "1m", "thresholdRange": {"min": 99}}]}}})
+        load = story.Load(self.nginx.port)
+        load.start()
+        self.kube.patch("Process", "shop", {"spec": {"version": "red", "readiness": {"path": None}}})
+        self.weight_is(25)
+        for pod in self.kube.list("Pod"):
+            container = pod["spec"]["containers"][0]
+            if container["image"] == "shop:red":
+                peer = http.client.HTTPConnection("127.0.0.1", container["ports"][0]["containerPort"], timeout=10)
+                with contextlib.closing(peer):
+                    peer.request("POST", "/fail?rate=1")
+                    self.assertEqual(peer.getresponse().status, 200)
+        self.scene.wait_phase("Failed", timeout=60, name="shop")
+        self.weight_is(0)
+        load.stop()
+        self.assertIn("Halt shop.default advancement success rate", self.scene.cli("get", "events", "-o", "json")[1])
+
+    def test_7_what_is_wrong_is_said(self):
         for change, said in (({"spec": {"comand": ["x"]}}, 'spec.comand: no such field; did you mean "command"?'),
                              ({"spec": {"version": "../x"}}, "spec.version: must be a text"),
                              ({"spec": {"command": "x"}}, "spec.command: must be a list"),

@@ -58,6 +58,7 @@ static void test_weights(void **state)
 		const struct upstream_wish w = { .name = "shop",
 						 .ns = "default",
 						 .canary = "shop",
+						 .target = "shop",
 						 .weight = cases[i].weight,
 						 .primary_side = cases[i].primary,
 						 .canary_side = cases[i].canary };
@@ -101,6 +102,7 @@ static void test_conditions(void **state)
 		struct strbuf b = rendered(&(struct upstream_wish){ .name = "my-shop",
 								    .ns = "default",
 								    .canary = "shop",
+								    .target = "shop",
 								    .weight = cases[i].weight,
 								    .match = match,
 								    .primary_side = OF(a1),
@@ -131,6 +133,7 @@ static void test_what_cannot_be_written(void **state)
 		const struct upstream_wish w = { .name = "shop",
 						 .ns = "default",
 						 .canary = "shop",
+						 .target = "shop",
 						 .weight = 100,
 						 .match = match,
 						 .primary_side = OF(a1),
@@ -142,11 +145,34 @@ static void test_what_cannot_be_written(void **state)
 	}
 }
 
+static void test_who_has_answered(void **state)
+{
+	(void)state;
+	struct strbuf b = rendered(&(struct upstream_wish){ .name = "my-shop",
+							    .ns = "default",
+							    .canary = "c",
+							    .target = "web",
+							    .weight = 20,
+							    .primary_side = OF(a1),
+							    .canary_side = { b3, 1 } });
+	assert_non_null(strstr(b.s, "map $upstream_addr $my_shop_side {\n\tdefault \"-\";\n"
+				    "\t\"~^10\\\\x2e0\\\\x2e0\\\\x2e1\\\\x3a80(,|$)\" canary;\n"
+				    "\t\"~^127\\\\x2e0\\\\x2e0\\\\x2e1\\\\x3a1001(,|$)\" primary;\n}\n"));
+	assert_non_null(strstr(b.s, "map \"\" $my_shop_route {\n\tdefault default/web;\n}\n"));
+	assert_non_null(
+		strstr(b.s, "log_format my_shop_traffic '$status $request_time $my_shop_side $my_shop_route';\n"));
+	strbuf_finish(&b);
+}
+
 static void test_the_seal(void **state)
 {
 	(void)state;
-	struct strbuf b = rendered(&(struct upstream_wish){
-		.name = "shop", .ns = "default", .canary = "shop", .primary_side = OF(a1), .canary_side = NONE });
+	struct strbuf b = rendered(&(struct upstream_wish){ .name = "shop",
+							    .ns = "default",
+							    .canary = "shop",
+							    .target = "shop",
+							    .primary_side = OF(a1),
+							    .canary_side = NONE });
 	assert_true(upstream_text_untouched(b.s));
 	b.s[b.len - 2] ^= 1;
 	assert_false(upstream_text_untouched(b.s));
@@ -164,6 +190,7 @@ int main(void)
 		cmocka_unit_test(test_weights),
 		cmocka_unit_test(test_conditions),
 		cmocka_unit_test(test_what_cannot_be_written),
+		cmocka_unit_test(test_who_has_answered),
 		cmocka_unit_test(test_the_seal),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

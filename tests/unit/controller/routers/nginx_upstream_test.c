@@ -61,7 +61,7 @@ static void test_the_object(void **state)
 	assert_int_equal(DO(&s, ENSURE_ROUTER), 1);
 	assert_json(UPSTREAM(&s), "spec",
 		    "{\"canary\":\"shop\",\"canarySelector\":{\"app\":\"shop\"},\"canaryWeight\":0,\"port\":\"http\","
-		    "\"primarySelector\":{\"app\":\"shop-primary\"}}");
+		    "\"primarySelector\":{\"app\":\"shop-primary\"},\"target\":\"shop\"}");
 	assert_json(UPSTREAM(&s), "metadata.ownerReferences.0.uid", "\"u-canary\"");
 	assert_int_equal(ROUTE(&s, 20), 1);
 	assert_json(UPSTREAM(&s), "spec.canaryWeight", "20");
@@ -133,7 +133,8 @@ static void test_troubles(void **state)
 	assert_non_null(strstr(s.seen.router_error, "upstream web is the canary other's already"));
 	assert_int_equal(DO(&s, FINALIZE_ROUTER), 0);
 	fake_delete(s.fake, KIND_NGINX_UPSTREAM, "test", "web");
-	assert_int_equal(stage_effect(&s, (struct effect){ .kind = EFFECT_SET_ROUTES, .routes = { 80, 20, false } }),
+	assert_int_equal(stage_effect(&s, (struct effect){ .kind = EFFECT_SET_ROUTES,
+							   .routes = { .primary = 80, .canary = 20 } }),
 			 RC_NOT_FOUND);
 	assert_int_equal(ROUTE(&s, 0), 0);
 	stage_close(&s);
