@@ -5,6 +5,7 @@ import base64
 import json
 import sys
 import unittest
+from datetime import datetime, timezone
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
@@ -150,8 +151,11 @@ controller: {{egress: {{private: false, allow: ["127.0.0.1"]}}}}
         self.wait("/all", "", tag)
         self.service.process.kill9()
         self.hooks.set("/all", 200)
+        restarted = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f")
         self.service.start()
         self.wait("/all", "approval.opened", tag, timeout=60)
+        rig.wait_for(lambda: [h for h in self.events("/all", "rollout.", tag) if h.status == 200 and
+                              h.parsed["time"] > restarted], 20, lambda: f"where it stands is told\n{self.service.trouble()}")
         self.assertEqual(self.service.cli("reject", NAME, "no").returncode, 0)
         self.wait("/all", "approval.decided", tag)
         taken = [h.headers["webhook-id"] for h in self.events("/all", "approval.", tag) if h.status == 200]
