@@ -28,6 +28,7 @@
 	X(CONFIG_MAP, "ConfigMap", "configmaps", "", "v1")                                                             \
 	X(SECRET, "Secret", "secrets", "", "v1")                                                                       \
 	X(HPA, "HorizontalPodAutoscaler", "horizontalpodautoscalers", "autoscaling", "v2")                             \
+	X(SCALED_OBJECT, "ScaledObject", "scaledobjects", "keda.sh", "v1alpha1")                                       \
 	X(POD, "Pod", "pods", "", "v1")                                                                                \
 	X(ENDPOINTS, "Endpoints", "endpoints", "", "v1")                                                               \
 	X(TRAEFIK_SERVICE, "TraefikService", "traefikservices", "traefik.io", "v1alpha1")                              \

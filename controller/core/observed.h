@@ -41,7 +41,7 @@ struct observed {
 	/* tracked configs now (4.4); NULL pairs with tracking off */
 	struct pairs configs;
 	bool configs_tracked;
-	const char *configs_error; /* a mandatory ConfigMap or Secret is missing (E54); NULL */
+	const char *configs_error; /* a mandatory ConfigMap or Secret (E54), or the autoscaler, is missing; NULL */
 
 	enum shape canary_service, primary_service, apex_service; /* apex: as wanted while the primary serves */
 	bool apex_to_target;       /* the apex selects the target's pods (before the switch; extension after success) */

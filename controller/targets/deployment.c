@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "controller/core/revision.h"
 #include "controller/targets/configs.h"
+#include "controller/targets/scaler.h"
 
 #define MANAGED_BY "app.kubernetes.io/managed-by" /* we are: plan_metadata says so */
 #define MANAGED_BY_PATH "app\\.kubernetes\\.io/managed-by"
@@ -94,7 +95,8 @@ static enum result deployment_observe(const struct plan *p, struct observed *o, 
 	o->target.requested_by = author(p, target);
 	o->source_same_template = template_same(p, target, source, &l);
 	services_observe(p, target, &l, o);
-	return configs_observe(p, target, o, e);
+	r = configs_observe(p, target, o, e);
+	return r == RC_OK ? scaler_observe(p, o, e) : r;
 }
 
 static void deployment_wants(const struct plan *p,
@@ -106,6 +108,7 @@ static void deployment_wants(const struct plan *p,
 	want(owner, KIND_SERVICE, c->ns, c->service.name);
 	want(owner, KIND_SERVICE, c->ns, arena_printf(p->arena, "%s-primary", c->service.name));
 	want(owner, KIND_SERVICE, c->ns, arena_printf(p->arena, "%s-canary", c->service.name));
+	scaler_wants(p, want, owner);
 	configs_want(p, want, owner);
 }
 
@@ -404,7 +407,7 @@ static enum result deployment_effect(struct plan *p, const struct effect *f, str
 	case EFFECT_PAUSE_SCALER:
 	case EFFECT_RESUME_SCALER:
 	case EFFECT_UPDATE_SCALER:
-		return RC_OK; /* an HPA is idle while its Deployment has no replicas (4.9) */
+		return scaler_effect(p, f->kind, e);
 	case EFFECT_ADD_FINALIZER:
 	case EFFECT_REMOVE_FINALIZER:
 	case EFFECT_DELETE_OURS:

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "controller/targets/configs.h"
 #include "controller/targets/deployment.h"
+#include "controller/targets/scaler.h"
 
 static const char *finalizer_of(const struct canary *c)
 {
@@ -46,7 +47,9 @@ struct owned_name {
 	const char *name;
 };
 
-static size_t owned_names(const struct plan *p, struct owned_name names[4])
+enum { OWNED_MAX = 5 };
+
+static size_t owned_names(const struct plan *p, struct owned_name names[OWNED_MAX])
 {
 	const struct canary *c = p->canary;
 	size_t n = 0;
@@ -55,12 +58,14 @@ static size_t owned_names(const struct plan *p, struct owned_name names[4])
 	names[n++] = (struct owned_name){ KIND_SERVICE, arena_printf(p->arena, "%s-primary", c->service.name) };
 	names[n++] = (struct owned_name){ KIND_SERVICE, arena_printf(p->arena, "%s-canary", c->service.name) };
 	names[n++] = (struct owned_name){ KIND_SERVICE, c->service.name };
+	if (scaler_copy(p, &names[n].kind, &names[n].name))
+		n++;
 	return n;
 }
 
 bool giveback_leftovers(const struct plan *p)
 {
-	struct owned_name names[4];
+	struct owned_name names[OWNED_MAX];
 	size_t n = owned_names(p, names);
 	for (size_t i = 0; i < n; i++) {
 		CLEANUP(json_delete_p) cJSON *is = plan_tree(p, names[i].kind, p->canary->ns, names[i].name);
@@ -72,7 +77,7 @@ bool giveback_leftovers(const struct plan *p)
 
 static enum result delete_ours(struct plan *p, struct error *e)
 {
-	struct owned_name names[4];
+	struct owned_name names[OWNED_MAX];
 	size_t n = owned_names(p, names);
 	/* First, because the primary's template says what they are called. */
 	enum result rc = configs_delete_ours(p, e);
