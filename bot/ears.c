@@ -150,10 +150,7 @@ static void press(struct bot *b, const struct interaction *in, struct arena *a)
 		return;
 	}
 	if (in->unproven && needs_proof(p.verb)) {
-		in->responder->say(in->responder,
-				   "this cannot be undone, and this door does not prove who you are: use "
-				   "the command line or another platform",
-				   false);
+		reply(b, in, "this cannot be undone, and nothing proves here who you are: use the command line", a);
 		return;
 	}
 	if (wants_reason(b, in, &p, a)) {
@@ -195,10 +192,7 @@ void ears_heard(void *owner, const struct interaction *in)
 	else if (!text_empty(in->value))
 		press(b, in, a);
 	else if (in->unproven && !looks_only(in, a))
-		in->responder->say(in->responder,
-				   "typed decisions do not count here: press the button of a card, or use "
-				   "the command line",
-				   false);
+		reply(b, in, "typed decisions do not count here: press the button of a card", a);
 	else
 		typed_hear(b, in, in->text);
 	arena_destroy(a);

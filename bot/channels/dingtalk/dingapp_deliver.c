@@ -10,6 +10,7 @@
 #include "base/strbuf.h"
 #include "base/text.h"
 #include "bot/channels/dingtalk/dingapp_private.h"
+#include "bot/channels/dingtalk/dingapp_render.h"
 
 enum { TRACK_BYTES = 320, HASH_CHARS = 24, MULTIPART_BYTES_MAX = 1024 * 1024 };
 #define SEND_STANDARD "/v1.0/im/v1.0/robot/interactiveCards/send"
@@ -47,6 +48,11 @@ static void delivery_over(struct delivery *w, const struct outbox_result *result
 	uint64_t row = w->row;
 	done(owner, row, result);
 	delivery_free(w);
+}
+
+static const char *bare(const char *channel)
+{
+	return text_starts(channel, DINGAPP_PREFIX) ? channel + strlen(DINGAPP_PREFIX) : channel;
 }
 
 static bool to_person(const char *channel)
@@ -444,8 +450,7 @@ void dingapp_deliver(void *channel_owner, const struct outbox_item *item, outbox
 		return;
 	}
 	*w = (struct delivery){ .ding = d, .row = item->row, .done = done, .owner = owner };
-	bool ours = text_starts(item->channel, DINGAPP_PREFIX);
-	w->channel = strdup(ours ? item->channel + strlen(DINGAPP_PREFIX) : item->channel);
+	w->channel = strdup(bare(item->channel));
 	enum result r = json_parse(item->body, strlen(item->body), &w->body, NULL);
 	if (!w->channel || r == RC_EXHAUSTED)
 		refuse(w, RC_UNREACHABLE, none.why);
@@ -455,7 +460,39 @@ void dingapp_deliver(void *channel_owner, const struct outbox_item *item, outbox
 		deliver(w, item);
 }
 
-/* ---- a text that nobody waits for ---- */
+/* ---- what nobody waits for ---- */
+
+static void offered(void *owner, uint64_t row, const struct outbox_result *result)
+{
+	(void)owner;
+	(void)row;
+	if (result->r != RC_OK)
+		log_warn("answer_lost", "platform=dingtalk why=%s", result->why);
+}
+
+void dingapp_offer(struct dingapp *d, const char *channel, const char *text, const struct card_button *buttons,
+		   size_t count)
+{
+	char token[32];
+	CLEANUP(free_p) char *body = NULL;
+	struct error e = { .text = "no memory" };
+	struct delivery *w = calloc(1, sizeof *w);
+	if (w)
+		*w = (struct delivery){ .ding = d, .channel = strdup(bare(channel)), .done = offered };
+	if (!w || !w->channel || dingapp_render_offer(text, buttons, count, &body, &e) != RC_OK ||
+	    json_parse(body, strlen(body), &w->body, &e) != RC_OK ||
+	    crypto_token(16, token, sizeof token, &e) != RC_OK) {
+		log_warn("answer_lost", "platform=dingtalk why=%s", e.text);
+		if (w)
+			delivery_free(w);
+		return;
+	}
+	int n = snprintf(w->track, sizeof w->track, "s.%s.%s", w->channel, token);
+	if (n > 0 && (size_t)n < sizeof w->track)
+		send_card(w);
+	else
+		refuse(w, RC_INVALID, "the card's destination is too long");
+}
 
 static void said(void *owner, const struct dingapp_answer *ans)
 {
@@ -468,7 +505,7 @@ void dingapp_say(struct dingapp *d, const char *channel, const char *text)
 {
 	const char *path = "";
 	CLEANUP(json_delete_p) cJSON *param = cJSON_CreateObject();
-	const char *to = text_starts(channel, DINGAPP_PREFIX) ? channel + strlen(DINGAPP_PREFIX) : channel;
+	const char *to = bare(channel);
 	char *body = param && json_put_text(param, "content", text)
 			     ? dingapp_message_body(d, to, "sampleText", param, &path)
 			     : NULL;

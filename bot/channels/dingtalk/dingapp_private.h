@@ -139,6 +139,9 @@ bool dingapp_session_good(const struct dingapp *d, const char *url);
 void dingapp_deliver(void *channel_owner, const struct outbox_item *item, outbox_sent *done, void *owner);
 /* A text to a destination, told of by nobody; fallback of dingapp_respond.c. */
 void dingapp_say(struct dingapp *d, const char *channel, const char *text);
+/* A text with buttons, likewise, as a plain card. */
+void dingapp_offer(struct dingapp *d, const char *channel, const char *text, const struct card_button *buttons,
+		   size_t count);
 /* {"msgKey","msgParam",...} for a destination, and where it is posted; malloc'ed; NULL: no memory. */
 char *dingapp_message_body(const struct dingapp *d, const char *channel, const char *key, const cJSON *param,
 			   const char **ret_path);

@@ -9,7 +9,13 @@
 #include "bot/cards/clean.h"
 #include "bot/channels/dingtalk/dingtalk_render.h"
 
-enum { BODY_BYTES_MAX = 192 * 1024, TITLE_CHARS_MAX = 60, BUTTON_CHARS_MAX = 24, TEXT_CHARS_MAX = 1500 };
+enum {
+	BODY_BYTES_MAX = 192 * 1024,
+	TITLE_CHARS_MAX = 60,
+	BUTTON_CHARS_MAX = 24,
+	TEXT_CHARS_MAX = 1500,
+	OFFER_BUTTONS_MAX = 8
+};
 
 static enum result finish(struct strbuf *b, char **ret, struct error *e)
 {
@@ -138,6 +144,29 @@ enum result dingapp_render_card(const struct card *c, const struct dingapp_look 
 	}
 	strbuf_add(&b, look->at && look->at[0] ? "]}" : "}");
 	b.overflow |= !fits;
+	strbuf_finish(&markdown);
+	return finish(&b, ret, e);
+}
+
+enum result dingapp_render_offer(const char *text, const struct card_button *buttons, size_t count, char **ret,
+				 struct error *e)
+{
+	CLEANUP(arena_destroy_p) struct arena *a = arena_create(BODY_BYTES_MAX);
+	struct strbuf markdown, b;
+	strbuf_init(&markdown, BODY_BYTES_MAX);
+	strbuf_init(&b, BODY_BYTES_MAX);
+	const char *lines = a ? clean_lines(a, text, TEXT_CHARS_MAX) : "";
+	const char *title = a ? arena_strndup(a, lines, strcspn(lines, "\n")) : NULL;
+	struct card c = { .icon = "🔵",
+			  .title = title ? title : "",
+			  .buttons = buttons,
+			  .button_count = count < OFFER_BUTTONS_MAX ? count : OFFER_BUTTONS_MAX };
+	dingtalk_escape(&markdown, lines, TEXT_CHARS_MAX);
+	strbuf_add(&b, "{\"title\":");
+	put_title(&b, &c);
+	put_standard(&b, &c, markdown.s);
+	strbuf_addc(&b, '}');
+	b.overflow |= markdown.overflow || !title;
 	strbuf_finish(&markdown);
 	return finish(&b, ret, e);
 }

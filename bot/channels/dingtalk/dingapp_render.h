@@ -15,6 +15,9 @@ struct dingapp_look {
 /* {"title","standard":{...},"at":[...]} or {"title","params":{...},"private":{...},"at":[...]} */
 MUST_CHECK enum result dingapp_render_card(const struct card *card, const struct dingapp_look *look, char **ret,
 					   struct error *e);
+/* A text with buttons, as a StandardCard: {"standard":{...}} */
+MUST_CHECK enum result dingapp_render_offer(const char *text, const struct card_button *buttons, size_t count,
+					    char **ret, struct error *e);
 /* {"key":"sampleText","param":{...}} */
 MUST_CHECK enum result dingapp_render_text(const char *text, char **ret, struct error *e);
 /* {"png":"BASE64","alt":...} */

@@ -211,6 +211,18 @@ static void responder_say(struct responder *responder, const char *text, bool in
 	responder_free(r);
 }
 
+/* Where it was typed: the buttons count there alone. */
+static void responder_offer(struct responder *responder, const char *text, const struct card_button *buttons,
+			    size_t count)
+{
+	struct dingapp_responder *r = (struct dingapp_responder *)responder;
+	if (r->ding) {
+		ack_in_time(r);
+		dingapp_offer(r->ding, r->channel, text, buttons, count);
+	}
+	responder_free(r);
+}
+
 struct responder *dingapp_responder_create(struct dingapp *d, const struct dingapp_reply *reply)
 {
 	struct dingapp_responder *r = calloc(1, sizeof *r);
@@ -220,7 +232,7 @@ struct responder *dingapp_responder_create(struct dingapp *d, const struct dinga
 	if (!text_empty(reply->session) && !session)
 		log_warn("session_refused", "platform=dingtalk what=not a host of the platform");
 	/* no forms: a reason is typed on the card, or with the command */
-	*r = (struct dingapp_responder){ .responder = { responder_say, NULL },
+	*r = (struct dingapp_responder){ .responder = { responder_say, NULL, responder_offer },
 					 .ding = d,
 					 .channel = strdup(reply->channel),
 					 .staff = strdup(reply->staff),

@@ -120,6 +120,53 @@ static void test_press_of_a_verb(void **state)
 	press(x, (struct pressing){ "U9", "slack:C1", rollback, .text = "" }, "this rollout does not exist any more");
 }
 
+/* A door that does not prove the content: words look, buttons decide, but for what cannot be undone. */
+static void test_unproven(void **state)
+{
+	struct room *x = *state;
+	(void)open_gate(x);
+	static const char no[] = "typed decisions do not count here: press the button of a card";
+	static const struct {
+		const char *line, *text;
+	} lines[] = { { "approve podinfo", no },
+		      { "rollback podinfo", no },
+		      { "批准 podinfo", no },
+		      { "promote -l team=shop --yes", no },
+		      { "subscribe shop/*", no },
+		      { "freeze everything on", no },
+		      { "help approve", NULL },
+		      { "who podinfo", NULL },
+		      { "list", NULL } };
+	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+		struct responder_double *r = arena_alloc(x->arena, 1, sizeof *r);
+		r->responder = (struct responder){ .say = say };
+		struct interaction in = { .person = on_slack("U1"),
+					  .channel = "slack:C1",
+					  .message_id = "",
+					  .thread_id = "",
+					  .event_id = "typed",
+					  .value = "",
+					  .text = lines[i].line,
+					  .unproven = true,
+					  .responder = &r->responder };
+		struct bot_ears ears = bot_ears(&x->bot);
+		ears.interaction(ears.owner, &in);
+		RIG_UNTIL(&x->rig, rig_is_true, &r->said);
+		if ((strcmp(r->text, no) == 0) != (lines[i].text != NULL))
+			fail_msg("%s: %s", lines[i].line, r->text);
+	}
+	char token[160];
+	struct error e;
+	assert_int_equal(
+		approvals_token(x->approvals, "uid-1@rev1", "promote", "slack:C1", 60000, token, sizeof token, &e),
+		RC_OK);
+	const char *promote = arena_printf(x->arena, "v1.uid-1@rev1.promote.%s", token);
+	press(x, (struct pressing){ "U1", "slack:C1", promote, .unproven = true },
+	      "this cannot be undone, and nothing proves here who you are: use the command line");
+	press(x, (struct pressing){ "U1", "slack:C1", button(x, "slack:C1", "approve"), .unproven = true },
+	      "approved by lin");
+}
+
 static void test_press_without_a_bot(void **state)
 {
 	(void)state;
@@ -419,6 +466,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_presses, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_reject_without_forms, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_press_of_a_verb, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_unproven, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_press_without_a_bot, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_pressed_early, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_typed_interaction, setup, teardown),

@@ -430,7 +430,7 @@ static inline struct responder_double *hears(struct room *x, const char *id, con
 
 struct pressing {
 	const char *id, *channel, *value, *text;
-	bool form, no_forms;
+	bool form, no_forms, unproven;
 };
 
 static inline void press(struct room *x, struct pressing p, const char *text)
@@ -445,6 +445,7 @@ static inline void press(struct room *x, struct pressing p, const char *text)
 				  .value = p.value,
 				  .text = p.text ? p.text : "",
 				  .form = p.form,
+				  .unproven = p.unproven,
 				  .responder = &r->responder };
 	struct bot_ears ears = bot_ears(&x->bot);
 	ears.interaction(ears.owner, &in);
