@@ -157,7 +157,9 @@ static inline void web_start(struct web *w, const struct web_answer *standard)
 	signal(SIGPIPE, SIG_IGN);
 	assert_int_equal(loop_create(&w->loop, &e), RC_OK);
 	assert_int_equal(http_client_create(w->loop, "rollcall-test/1", &w->client, &e), RC_OK);
-	struct http_route routes[] = { { "POST", "/{rest...}", WEB_BODY_MAX, web_called, w }, { 0 } };
+	struct http_route routes[] = { { "POST", "/{rest...}", WEB_BODY_MAX, web_called, w },
+				       { "PUT", "/{rest...}", WEB_BODY_MAX, web_called, w },
+				       { 0 } };
 	w->server = web_serve(w->loop, routes, w->base);
 }
 
