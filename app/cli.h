@@ -22,7 +22,7 @@ struct cli {
 	const char *reason, *revision, *request, *scope, *expires, *limit, *condition, *timeout;
 	const char *own_words;
 	const char *fail_at, *approve_after, *replicas, *kubeconfig, *context;
-	bool all, override, help, json, dry_run, by_itself, keep;
+	bool all, override, help, json, dry_run, by_itself, keep, slack, dingtalk;
 };
 typedef enum exit_code verb_run(struct cli *c);
 struct verb {

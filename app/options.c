@@ -35,6 +35,8 @@ const struct cli_option cli_options[] = {
 	{ "data-dir", 0, true, false, "DIR", AT(data_dir), NULL, "where the service keeps its data", NULL },
 	{ "auto", 0, false, false, NULL, AT(by_itself), NULL, "play the whole story, and end", NULL },
 	{ "keep", 0, false, false, NULL, AT(keep), NULL, "with --auto: go on running after the story", NULL },
+	{ "slack", 0, false, false, NULL, AT(slack), NULL, "talk in a Slack channel too, by Socket Mode", NULL },
+	{ "dingtalk", 0, false, false, NULL, AT(dingtalk), NULL, "talk in a DingTalk group too, by its stream", NULL },
 	{ "help", 'h', true, false, NULL, AT(help), NULL, "this", NULL },
 #undef AT
 	{ 0 }

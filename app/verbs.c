@@ -9,10 +9,13 @@ const struct verb verbs[] = {
 	{ "serve", "[--config FILE]", "Run the service: step canaries, talk with people", 0, 0, "kubeconfig context", verb_serve,
 	  "Without a configuration the defaults hold. SIGHUP reads it again, SIGTERM ends the service within 10 s;\n"
 	  "with cluster.embedded after its pods, to which it gives 10 s at most." },
-	{ "demo", "[--auto] [--keep]", "Everything on this machine, to be seen in a minute", 0, 0, "auto keep", verb_demo,
+	{ "demo", "[--auto] [--keep]", "Everything on this machine, to be seen in a minute", 0, 0, "auto keep slack dingtalk", verb_demo,
 	  "An application as four processes behind an nginx, a load of real requests, a canary with two gates. Its folder is\n"
 	  "./rollcall-demo, or that of --data-dir; it writes its own configuration and takes ports that are free. --auto plays\n"
-	  "a release that goes well and one that is rolled back, and exits with 0 only if no request was lost by it." },
+	  "a release that goes well and one that is rolled back, and exits with 0 only if no request was lost by it.\n"
+	  "--slack and --dingtalk connect it to a workspace of yours; what they want is taken from the environment\n"
+	  "(SLACK_BOT_TOKEN, SLACK_APP_TOKEN, SLACK_CHANNEL; DINGTALK_CLIENT_ID, DINGTALK_CLIENT_SECRET, DINGTALK_CORP_ID,\n"
+	  "DINGTALK_CONVERSATION) or asked for." },
 	{ "node", "[--config FILE]", "Run pods as processes of this machine", 0, 0, "kubeconfig context", verb_node,
 	  "Takes pods that no other node has, runs what `node.images` says for their images, and serves Ingresses by nginx." },
 	{ "check", "FILE...", "Say everything that is wrong with configurations and manifests", 1, 1000, "", verb_check,

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "app/cli.h"
+#include "app/demo/chat.h"
 #include "app/demo/story.h"
 #include "app/process.h"
 #include "app/signals.h"
@@ -68,9 +69,10 @@ static void say_what_next(const struct demo *d)
 	       g->bin, g->folder, g->port);
 	printf("  release green      rollcall set-image podinfo podinfod=" IMAGE ":green\n"
 	       "  watch              rollcall watch podinfo-default\n"
-	       "  approve            in the console, or:  rollcall approve podinfo-default\n"
+	       "  approve            in the console%s, or:  rollcall approve podinfo-default\n"
 	       "  a bad release      rollcall set-image podinfo podinfod=" IMAGE ":bad-red\n"
-	       "  end                Ctrl-C\n\n");
+	       "  end                Ctrl-C\n\n",
+	       *g->chat ? " and in the channel" : "");
 	(void)fflush(stdout);
 }
 
@@ -167,13 +169,16 @@ enum exit_code verb_demo(struct cli *c)
 {
 	struct error e;
 	struct config *config = NULL;
+	CLEANUP(free_p) char *chat = NULL;
 	struct demo *d = calloc(1, sizeof *d);
 	if (!d)
 		return cli_fail(c, EXIT_FAILED, "no memory");
 	d->cli = c;
 	terminal_prepare();
 	process_prepare();
-	enum result r = ground_prepare(c->data_dir ? c->data_dir : FOLDER, &d->ground, &e);
+	enum result r = chat_prepare(c->slack, c->dingtalk, &chat, &e);
+	if (r == RC_OK)
+		r = ground_prepare(c->data_dir ? c->data_dir : FOLDER, chat, &d->ground, &e);
 	if (r == RC_OK)
 		r = open_log(d, &e);
 	enum exit_code code = r == RC_OK ? EXIT_DONE : cli_fail(c, EXIT_FAILED, "%s", e.text);

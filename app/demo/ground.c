@@ -22,6 +22,11 @@ static const char program[] = "rollouts-demo";
 
 /* ---- templates ---- */
 
+static bool is_word(const char *name, size_t len, const char *word)
+{
+	return strlen(word) == len && strncmp(word, name, len) == 0;
+}
+
 static void add_word(const struct ground *g, const char *name, size_t len, struct strbuf *b)
 {
 	const struct {
@@ -33,11 +38,15 @@ static void add_word(const struct ground *g, const char *name, size_t len, struc
 			{ "app_port", g->app_port },
 			{ "network", g->network } };
 	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-		if (strlen(numbers[i].name) == len && strncmp(numbers[i].name, name, len) == 0)
+		if (is_word(name, len, numbers[i].name))
 			strbuf_addf(b, "%d", numbers[i].value);
-	if (strncmp(name, "folder", len) == 0)
+	if (is_word(name, len, "folder"))
 		strbuf_add(b, g->folder);
-	else if (strncmp(name, "program", len) == 0)
+	else if (is_word(name, len, "chat"))
+		strbuf_add(b, g->chat);
+	else if (is_word(name, len, "chat_people"))
+		strbuf_add(b, *g->chat ? ", anyone-in-channel" : "");
+	else if (is_word(name, len, "program"))
 		strbuf_addf(b, "%s/%s", g->bin, program);
 }
 
@@ -226,11 +235,12 @@ static enum result find_folder(const char *folder, struct ground *g, struct erro
 	return RC_OK;
 }
 
-enum result ground_prepare(const char *folder, struct ground *ret, struct error *e)
+enum result ground_prepare(const char *folder, const char *chat, struct ground *ret, struct error *e)
 {
 	CLEANUP(free_p) struct ground *g = calloc(1, sizeof *g);
 	if (!g)
 		return error_set(e, RC_EXHAUSTED, "no memory");
+	g->chat = chat;
 	enum result r = find_programs(g, e);
 	if (r == RC_OK)
 		r = find_folder(folder, g, e);

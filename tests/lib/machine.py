@@ -121,3 +121,6 @@ class Ordered(seed.Ordered):
         cls.addClassCleanup(cls.scene.close)
         cls.kube = cls.scene.kube
         cls.scene.start()
+
+    def approve(self):
+        self.scene.until_approved(seed.NAME, "local")

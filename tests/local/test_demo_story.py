@@ -14,7 +14,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
 import rig  # noqa: E402
+from tests.fakes.slack import FakeSlack  # noqa: E402
 
 BUILD = Path(os.environ.get("ROLLCALL_BUILD", rig.REPOSITORY / "build/asan"))
 FAILED = 1
@@ -36,10 +39,10 @@ class Demo(unittest.TestCase):
         self.folder = rig.scratch_folder("demo-story")
         self.data = self.folder / "rollcall-demo"
 
-    def start(self, *words):
+    def start(self, *words, env=None):
         self.starts = getattr(self, "starts", 0) + 1
         process = rig.Process("demo", [BUILD / "rollcall", "demo", *words], self.folder / f"demo-{self.starts}.log",
-                              cwd=self.folder)
+                              cwd=self.folder, env=env)
         process.start()
         self.addCleanup(process.stop, 60)
         return process
@@ -151,6 +154,37 @@ class Demo(unittest.TestCase):
                 self.assertEqual((done.returncode, done.stdout), (FAILED, ""))
                 self.assertIn(said, done.stderr)
         self.assertEqual([entry.name for entry in other.iterdir()], ["thesis.txt"])
+
+    def test_in_a_slack_channel(self):
+        slack = FakeSlack().start()
+        self.addCleanup(slack.stop)
+        slack.by_socket = True
+        slack.add_user("ULIN", "lin.wei")
+        slack.add_channel("C09DEMO", "demo", members=["ULIN"])
+        given = {**os.environ, "SLACK_BOT_TOKEN": slack.bot_token, "SLACK_APP_TOKEN": slack.app_token,
+                 "SLACK_CHANNEL": "C09DEMO", "SLACK_API_URL": slack.api_url}
+        self.demo = self.start("--slack", env=given)
+        self.demo.wait_ready(lambda: "another terminal" in self.demo.output(), 60, "the demo says what is next")
+        self.cli("set-image", "podinfo", "podinfod=registry.cn-hangzhou.aliyuncs.com/acs/rollouts-demo:green")
+        card = rig.wait_for(lambda: next((m for m in slack.messages("C09DEMO") if "green" in m.plain and m.buttons), None),
+                            30, lambda: f"a card asks\n{slack.dump()}\n{self.demo.tail()}")
+        self.assertEqual(slack.click("C09DEMO", card.ts, "Approve", "ULIN").status, 200)
+        rig.wait_for(lambda: "20 %" in self.demo.output(), 30, "the release begins")
+        self.demo.signal(signal.SIGINT)
+        self.assertEqual(self.demo.wait(60), 0, self.demo.tail(30))
+        kept = "".join(file.read_text(errors="replace") for file in self.data.glob("*") if file.suffix in (".yaml", ".log"))
+        for secret in (slack.bot_token, slack.app_token):
+            self.assertNotIn(secret, kept)
+
+    def test_what_a_workspace_wants_is_named(self):
+        bare = {key: value for key, value in os.environ.items() if not key.startswith(("SLACK_", "DINGTALK_"))}
+        done = subprocess.run([BUILD / "rollcall", "demo", "--slack", "--dingtalk"], cwd=self.folder, env=bare,
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False)
+        self.assertEqual(done.returncode, FAILED)
+        for name in ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_CHANNEL", "DINGTALK_CLIENT_ID",
+                     "DINGTALK_CLIENT_SECRET", "DINGTALK_CORP_ID", "DINGTALK_CONVERSATION"):
+            self.assertIn(name, done.stderr)
+        self.assertEqual(list(self.folder.iterdir()), [])
 
     def test_on_a_terminal(self):
         pid, terminal = pty.fork()

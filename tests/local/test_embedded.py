@@ -15,33 +15,22 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-import machine  # noqa: E402
 import rig  # noqa: E402
 import seed  # noqa: E402
 import story  # noqa: E402
+from machine import Ordered  # noqa: E402
 from seed import MANUAL, NAME, TABLE  # noqa: E402
 from story import BUILD, IMAGE, SEED  # noqa: E402
 
 DONE, FAILED, USAGE, REFUSED, NOT_FOUND, UNREACHABLE = range(6)
 
 
-def begin(cls, name, number):
-    """A machine of its own for a class of tests."""
-    for program in ("rollcall", "rollouts-demo"):
-        if not (BUILD / program).exists():
-            raise unittest.SkipTest(f"{BUILD / program} has not been built")
-    cls.scene = machine.Machine(name, number)
-    cls.addClassCleanup(cls.scene.close)
-    cls.kube = cls.scene.kube
-    cls.scene.start()
-
-
-class Story(seed.Seed):
+class Story(seed.Seed, Ordered):
     """The manifests that users have, untouched."""
 
     @classmethod
     def setUpClass(cls):
-        begin(cls, "seed", 0)
+        cls.begin("seed", 0)
 
     def put_application(self):
         code, out, err = self.scene.cli("apply", "-f", SEED / "podinfo.yaml", token=self.scene.admin_token())
@@ -58,10 +47,10 @@ class Story(seed.Seed):
                          "deployment/podinfo image set\n")
 
     def agree(self, gate, tag):
-        self.scene.until_approved(NAME, "local")
+        self.approve()
 
     def agree_to_a_step(self):
-        self.scene.until_approved(NAME, "local")
+        self.approve()
 
     def test_12_what_runs_is_shown(self):
         self.assertRegex(self.scene.cli("get", "deployments")[1],
@@ -102,12 +91,12 @@ def quick(text):
     return text
 
 
-class Killed(seed.Ordered):
+class Killed(Ordered):
     """kill -9 of the service in the middle of a rollout."""
 
     @classmethod
     def setUpClass(cls):
-        begin(cls, "killed", 1)
+        cls.begin("killed", 1)
 
     def test_1_initialized(self):
         all_in_one = self.scene.folder / "all.yaml"
@@ -124,7 +113,7 @@ class Killed(seed.Ordered):
         self.scene.cli("set-image", "podinfo", f"podinfod={IMAGE}:green")
         for weight in TABLE:
             with self.subTest(weight=weight):
-                self.scene.until_approved(NAME, "local")
+                self.approve()
                 if weight in (40, 80):  # the decision is on disk; how far the step has come is chance
                     before = set(self.scene.pods())
                     self.scene.serve.kill9()
@@ -167,12 +156,12 @@ class Killed(seed.Ordered):
         self.serve_is("green")
 
 
-class Door(seed.Ordered):
+class Door(Ordered):
     """What comes in that is wrong, and who may."""
 
     @classmethod
     def setUpClass(cls):
-        begin(cls, "door", 2)
+        cls.begin("door", 2)
 
     def write(self, name, text):
         file = self.scene.folder / name
