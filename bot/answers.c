@@ -72,9 +72,13 @@ void answers_owe(struct bot *b, struct store_tx *tx, const char *request, const 
 	store_exec(tx, "DELETE FROM answers_owed WHERE at < ?1", "i", now - (int64_t)KEPT_DAYS * 86400000);
 }
 
-/* The thread of the rollout's card hears of every verb anyway. */
+/* The thread of the rollout's card hears of every verb anyway, and so does one that watches it. */
 static bool heard_there(struct bot *b, const struct owed_answer *w, const struct rollout *r, struct arena *a)
 {
+	for (const struct subscription *s = b->subscriptions; s; s = s->next)
+		if (*s->thread && text_eq(s->thread, w->thread) && text_eq(s->channel, w->channel) &&
+		    subscription_fits(s, r))
+			return true;
 	bool shown = false;
 	for (const char *const *c = bot_channels(b, r, a); *c && !shown; c++)
 		shown = text_eq(*c, w->channel);

@@ -244,17 +244,16 @@ static void put_watched(struct bot *b, struct store_tx *tx, const struct subscri
 		voice_put(&v, tx, OUTBOX_REPLY, subject, once, c->ops->render_text(c, text, &e), false, &e);
 }
 
+/* What is asked, and by whom it is decided, stands with its buttons in the thread of the card. */
 void speak_watchers(struct bot *b, struct store_tx *tx, const struct rollout *r, const char *key, struct arena *a)
 {
 	for (const struct subscription *s = b->subscriptions; s; s = s->next) {
 		if (!*s->thread || !subscription_fits(s, r))
 			continue;
 		struct voice v = { .bot = b, .channel = s->channel };
-		const struct card *card = voice_card(&v, r, NULL, a);
-		const char *line = card ? arena_printf(a, "%s %s%s%s", card->icon, card->title,
-						       strstr(card->title, card->state) ? "" : " · ",
-						       strstr(card->title, card->state) ? "" : card->state)
-					: NULL;
+		struct card_options o = voice_options(&v);
+		const struct card *card = card_build(r, NULL, 0, &o, a);
+		const char *line = card ? arena_printf(a, "%s %s", card->icon, card->title) : NULL;
 		if (line)
 			put_watched(b, tx, s, key, line, a);
 	}
@@ -281,8 +280,13 @@ void speak_text(struct bot *b, const struct rollout *r, const char *key, const c
 		voice_put_text(&v, tx, r, key, card_said(bot_lang(b, *c), english, a), a);
 	}
 	for (const struct subscription *s = b->subscriptions; s; s = s->next)
-		if (*s->thread && subscription_fits(s, r))
-			put_watched(b, tx, s, key, card_said(bot_lang(b, s->channel), english, a), a);
+		if (*s->thread && subscription_fits(s, r)) {
+			enum card_lang lang = bot_lang(b, s->channel);
+			put_watched(b, tx, s, key,
+				    card_words(lang, "reply.done", a, "name", arena_printf(a, "%s/%s", r->ns, r->name),
+					       "text", card_said(lang, english, a), NULL),
+				    a);
+		}
 	speak_submit(b, tx);
 	arena_destroy(a);
 }

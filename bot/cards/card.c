@@ -347,7 +347,8 @@ static const char *state_of(const struct card_draft *d)
 /* The question that is open now. A reverse gate is always open: it asks nothing by itself. */
 static const struct approval *question(const struct card_draft *d)
 {
-	for (size_t i = d->approval_count; i > 0; i--) {
+	/* of a rollout that has ended nothing is asked any more, even if that is not on disk yet */
+	for (size_t i = d->r->active ? d->approval_count : 0; i > 0; i--) {
 		const struct approval *ap = d->approvals[i - 1];
 		if (ap->state == REQ_OPEN && ap->type != HOOK_ROLLBACK)
 			return ap;
