@@ -36,6 +36,8 @@ struct config_policy { /* as written; config_rules.c makes a struct policy of it
 	int64_t timeout_ms;
 	int on_timeout, on_reject, link_identity; /* index of the word */
 	const int64_t *remind_ms;
+	int64_t escalate_ms;
+	const char *escalate_to;
 	const char *const *freezes;
 };
 struct config_freeze {

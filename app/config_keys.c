@@ -100,6 +100,11 @@ static const struct config_key right_keys[] = {
 	  .help = "May promote past gates that are still closed. Nobody has this right without being named here." },
 	{ 0 }
 };
+static const struct config_key escalate_keys[] = {
+	{ "after", CONFIG_DURATION, OF(escalate_ms), .example = "2h", .min = MINUTES(1), .max = DAYS(90), .help = "Without a decision." },
+	{ "to", CONFIG_TEXT, OF(escalate_to), .example = "\"slack:C024BE91L\"", .help = "The channel of those who can help." },
+	{ 0 }
+};
 static const struct config_key policy_keys[] = {
 	{ "approvers", CONFIG_TEXTS, OF(approvers), .example = "[\"group:sre\", \"slack:U012AB3CD\"]", .required = true,
 	  .help = "Who may decide: user:NAME, group:NAME, slack:USER or GROUP, dingtalk:USER, dingtalk:role:ID, dingtalk:dept:ID, token:NAME, "
@@ -114,6 +119,7 @@ static const struct config_key policy_keys[] = {
 	{ "on_reject", CONFIG_WORD, OF(on_reject), "rollback", .words = on_reject, .help = "hold: the rollout stays where it is." },
 	{ "remind", CONFIG_DURATIONS, OF(remind_ms), "[]", .min = MINUTES(1), .max = DAYS(90),
 	  .help = "After so long, those who have not answered are mentioned again: [15m, 1h]." },
+	{ "escalate", CONFIG_SECTION, .keys = escalate_keys, .help = "The question goes to one more channel." },
 	{ "freezes", CONFIG_TEXTS, OF(freezes), "[]",
 	  .help = "While one of these holds, nothing is approved, promoted or restarted but by who may override, with a reason." },
 	{ "link_identity", CONFIG_WORD, OF(link_identity), "none", .words = link_identities,

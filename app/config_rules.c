@@ -312,6 +312,8 @@ static struct policy policy_of(const struct config_policy *p)
 		.on_timeout = (enum on_timeout)p->on_timeout,
 		.hold_on_reject = p->on_reject == 1,
 		.remind_ms = p->remind_ms,
+		.escalate_ms = p->escalate_ms,
+		.escalate_to = p->escalate_to,
 		.freezes = p->freezes,
 		.link_identity = p->link_identity == 1 ? "pin" : "",
 	};
@@ -396,6 +398,19 @@ static void rules_channel(struct config_reader *r, const struct config *c, const
 			r, at, key, path,
 			"\"%.60s\" must be slack:CHANNEL, dingtalk:ROBOT, dingtalk-app:CONVERSATION or teams:CHANNEL",
 			channel);
+	}
+}
+
+static void rules_escalation(struct config_reader *r, const struct config *c)
+{
+	for (const struct config_policy *p = c->policies_written; p && p->name; p++) {
+		const char *path = path_to(r, "policies.%s.escalate", p->name);
+		const cJSON *at = place(r, "policies", p->name, "escalate", NULL);
+		if (p->escalate_to)
+			rules_channel(r, c, p->escalate_to, place(r, "policies", p->name, "escalate", "to", NULL),
+				      false, path_to(r, "policies.%s.escalate.to", p->name));
+		if (!p->escalate_to != !p->escalate_ms)
+			config_finding(r, at, false, path, "wants both: after, and to");
 	}
 }
 
@@ -632,6 +647,7 @@ void config_rules(struct config_reader *r, struct config *c)
 	config_freezes(r, c);
 	rules_freezes(r, c);
 	rules_policies(r, c);
+	rules_escalation(r, c);
 	rules_routes(r, c);
 	rules_languages(r, c);
 	config_words(r, c);

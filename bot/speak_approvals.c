@@ -39,9 +39,29 @@ static void put_reminder(struct voice *v, struct store_tx *tx, const struct roll
 	size_t n = policy_reminders_due(ap->policy, ap->opened_at, loop_wall(v->bot->o.loop));
 	const char *key = arena_printf(a, "%s/remind/%zu", ap->id, n);
 	struct error e = { .text = "no memory" };
-	if (c && card && subject && key && ap->policy)
+	if (c && card && subject && key && ap->policy && n)
 		voice_put(v, tx, OUTBOX_REPLY, subject, key, c->ops->render_ask(c, card, ap->policy->approvers, &e),
 			  true, &e);
+}
+
+/* The question in one more place, brought up to date there too. */
+static void put_escalated(struct bot *b, struct store_tx *tx, const struct rollout *r, const struct approval *ap,
+			  struct arena *a)
+{
+	struct voice v = { .bot = b, .channel = ap->policy ? ap->policy->escalate_to : NULL };
+	struct channel *c = v.channel ? bot_channel(b, v.channel) : NULL;
+	const char *what = arena_printf(a, "escalated/%s", ap->id), *subject = what ? speak_key(r, what, a) : "";
+	bool open = ap->state == REQ_OPEN;
+	if (!c || !*subject || !policy_escalates(ap->policy, ap->opened_at, loop_wall(b->o.loop)))
+		return;
+	if (!open && (c->ops->buttons_are_links || !outbox_card_at(b->o.outbox, v.channel, subject)))
+		return;
+	struct card_options o = voice_options(&v);
+	const struct card *card = card_ask(r, ap, &o, a);
+	struct error e = { .text = "no memory" };
+	bool live = !c->ops->buttons_are_links;
+	char *body = card ? c->ops->render_ask(c, card, open ? ap->policy->approvers : NULL, &e) : NULL;
+	voice_put(&v, tx, live ? OUTBOX_CARD : OUTBOX_MESSAGE, subject, live ? "" : subject, body, true, &e);
 }
 
 static void put_decided(struct voice *v, struct store_tx *tx, const struct rollout *r, const struct approval *ap,
@@ -107,6 +127,7 @@ void speak_record(void *owner, struct store_tx *tx, enum approval_news news, con
 		if (news == APPROVAL_DECIDED)
 			put_decided(&v, tx, &r, after, a);
 	}
+	put_escalated(b, tx, &r, after, a);
 	if (s)
 		note(b, s, tx, news, &r, after, a);
 	arena_destroy(a);

@@ -155,3 +155,8 @@ size_t policy_reminders_due(const struct policy *p, struct wall_ms opened_at, st
 		n += opened_at.v + *after <= now.v;
 	return n;
 }
+
+bool policy_escalates(const struct policy *p, struct wall_ms opened_at, struct wall_ms now)
+{
+	return p && p->escalate_ms > 0 && !text_empty(p->escalate_to) && opened_at.v + p->escalate_ms <= now.v;
+}

@@ -46,6 +46,8 @@ struct policy {
 	enum on_timeout on_timeout;
 	bool hold_on_reject;        /* on_reject: hold; default rollback */
 	const int64_t *remind_ms;   /* ends with 0; NULL none */
+	int64_t escalate_ms;        /* then the question goes to another place too; 0: never */
+	const char *escalate_to;    /* "slack:C024"; NULL none */
 	const char *const *freezes; /* names, NULL-terminated; while one holds nothing is approved; NULL none */
 	const char *
 		link_identity; /* group-robot links: "" none: links only show; "pin": a personal PIN names the person */
@@ -61,6 +63,7 @@ struct vote {
 
 /* How many of its reminders are due at that time. */
 size_t policy_reminders_due(const struct policy *p, struct wall_ms opened_at, struct wall_ms now);
+bool policy_escalates(const struct policy *p, struct wall_ms opened_at, struct wall_ms now);
 /* Is this person among those named? */
 bool policy_names(const char *const *entries, const struct person *who);
 /* May this person use this right? RC_REFUSED with a text for them: who may. */

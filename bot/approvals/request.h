@@ -26,7 +26,8 @@ struct request {
 	struct vote *votes; /* strings owned */
 	size_t vote_count;
 	struct timer deadline, reminder;
-	bool busy; /* a change is being written; votes wait, as does what ends the request (due) */
+	bool escalated; /* by this process */
+	bool busy;      /* a change is being written; votes wait, as does what ends the request (due) */
 	bool due;
 	enum req_event due_event;
 	const char *due_reason;                  /* static */

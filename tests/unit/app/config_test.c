@@ -174,6 +174,9 @@ static const struct {
 	  "c.yaml:1:48: routes[0].channels[2]: \"irc:#a\" must be slack:CHANNEL, dingtalk:ROBOT, "
 	  "dingtalk-app:CONVERSATION or teams:CHANNEL\n" },
 	{ "a route without channels", "routes:\n  - namespace: a\n", "c.yaml:2:5: routes[0].channels: is missing\n" },
+	{ "escalation to nowhere",
+	  "policies: {p: {approvers: [\"user:x\"], escalate: {after: 2h}}}\nusers: {x: {identities: [\"token:x\"]}}\n",
+	  "c.yaml:1:49: policies.p.escalate: wants both: after, and to\n" },
 	{ "a language that is none", "languages: {default: fr}\n",
 	  "c.yaml:1:22: languages.default: \"fr\" is not one of en, zh\n" },
 	{ "an app of DingTalk and what it leaves out",

@@ -143,6 +143,7 @@ static const struct policy policies[] = {
 	  .rights = { [RIGHT_ROLLBACK] = LIST("anyone-in-channel", "user:lin"), [RIGHT_OVERRIDE] = LIST("user:zhao") },
 	  .quorum = 1,
 	  .distinct = true },
+	{ .name = "slow", .approvers = LIST("user:lin"), .quorum = 1, .escalate_ms = 60, .escalate_to = "slack:LEADS" },
 	{ .name = "here", .approvers = LIST("anyone-in-channel"), .quorum = 1, .reason_rollback = true },
 	{ .name = NULL },
 };

@@ -336,6 +336,49 @@ static void test_charts(void **state)
 	x->slack.channel.ops = &slack_double;
 }
 
+/* ---- a question that nobody answers ---- */
+
+static size_t in_channel(struct room *x, const char *channel, const char *start)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < x->slack.count; i++)
+		n += text_eq(x->slack.sent[i].channel, channel) && text_starts(x->slack.sent[i].body, start) &&
+		     !*x->slack.sent[i].message_id; /* posted, not edited */
+	return n;
+}
+
+static bool escalated(void *owner)
+{
+	return in_channel(owner, "slack:LEADS", "ask|") == 1;
+}
+
+static void test_escalates(void **state)
+{
+	struct room *x = *state;
+	x->engine.rollouts[0].policy = "slow";
+	struct rollout *r = &x->engine.rollouts[0];
+	struct gatekeeper k = approvals_gatekeeper(x->approvals);
+	const char *by = "";
+	r->gate = (struct rollout_gate){
+		.waiting = true, .type = HOOK_CONFIRM_PROMOTION, .weight = 100, .policy = "slow", .name = ""
+	};
+	assert_int_equal(k.ask(k.owner, r, &r->gate, &by), GATE_CLOSED);
+	rig_settle(&x->rig);
+	RIG_UNTIL(&x->rig, escalated, x);
+	restart(x); /* it is said once */
+	rig_pass(&x->rig, 80);
+	assert_int_equal(in_channel(x, "slack:LEADS", "ask|"), 1);
+	assert_int_equal(in_channel(x, "slack:C1", "ask|"), 1); /* and it is no reminder */
+	press(x, (struct pressing){ "U1", "slack:LEADS", button(x, "slack:LEADS", "approve"), .text = "" },
+	      "approved by lin");
+	rig_settle(&x->rig);
+	const struct sent *edit = NULL;
+	for (size_t i = 0; i < x->slack.count; i++)
+		if (text_eq(x->slack.sent[i].channel, "slack:LEADS"))
+			edit = &x->slack.sent[i];
+	assert_true(text_starts(edit->body, "asked|") && *edit->message_id && !strchr(edit->body, '['));
+}
+
 /* ---- words of one's own ---- */
 
 static void test_own_words(void **state)
@@ -387,6 +430,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_replaced, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_deleted_at_rest, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_charts, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_escalates, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_own_words, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_trouble_is_told_elsewhere, setup, teardown),
 	};
