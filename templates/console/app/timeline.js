@@ -10,6 +10,7 @@ const METRIC_HEIGHT = 64;
 const MARKS_HEIGHT = 34;
 const GAP = 26;
 const PLAY_MS = 450;
+const DOTS_MAX = 300; // of one metric; more are a line, and those that failed
 const TICKS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400].map((s) => s * 1000);
 
 /** The number at the front of "99.97%" or "41.20", or of a limit ">= 99". */
@@ -73,7 +74,7 @@ function range(values, limit) {
 export class Timeline {
   constructor() {
     this.figure = el("div", { class: "chart" });
-    this.readout = el("p", { class: "readout", role: "status" });
+    this.readout = el("p", { class: "readout" });
     this.slider = el("input", {
       type: "range", min: 0, max: 0, value: 0, "aria-label": t("chart.scrub"),
       oninput: () => this.moveTo(Number(this.slider.value)),
@@ -94,6 +95,7 @@ export class Timeline {
   destroy() {
     this.observer.disconnect();
     clearInterval(this.timer);
+    cancelAnimationFrame(this.frame);
   }
 
   /** points and audit as the service gives them; end: of the axis, 0 now. */
@@ -106,7 +108,10 @@ export class Timeline {
     this.slider.max = Math.max(0, this.moments.length - 1);
     if (this.follow) this.at = this.moments.length - 1;
     this.slider.value = this.at;
-    this.draw();
+    this.frame ||= requestAnimationFrame(() => {
+      this.frame = 0;
+      this.draw();
+    });
     this.read();
     if (this.details.open) this.fillTable();
   }
@@ -188,7 +193,7 @@ export class Timeline {
         class: "limit", x1: LEFT, x2: s.width - RIGHT, y1: level(limit), y2: level(limit),
       }),
       svg("path", { class: "metric", d: line }),
-      ...m.values.map((v) => svg("circle", {
+      ...m.values.filter((v) => !v.good || m.values.length <= DOTS_MAX).map((v) => svg("circle", {
         class: v.good ? "value" : "value bad", cx: s.x(v.t), cy: level(v.v), r: v.good ? 2 : 3.5,
       })),
       svg("text", { class: last.good ? "axis" : "axis bad", x: s.width - RIGHT + 6, y: level(last.v) + 4 },
@@ -279,6 +284,7 @@ export class Timeline {
       p && `${t(`state.${p.p ?? ""}`)} · ${p.w ?? 0}%`,
       p?.c && ` · ${p.c.map(([name, value]) => `${short(name, 30)} ${value}`).join(" · ")}`,
       here.map((m) => [" · ", foreign(m.text, 160)]).flat());
+    this.slider.setAttribute("aria-valuetext", this.readout.textContent);
   }
 
   /** The same for those who do not see the picture. */
