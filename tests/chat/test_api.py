@@ -59,13 +59,18 @@ webhooks:
 
     def find_nothing(self, service, token, *selection, config=None, phases="examples,fuzzing"):
         environment = {**os.environ, "PYTHONPATH": str(pypi.folder()), "NO_COLOR": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-        done = subprocess.run(
+        done = self.run_client(environment, service, token, selection, config, phases)
+        if "AST constructor recursion depth mismatch" in done.stdout:  # Python 3.11 parsing in two threads: not our answer
+            done = self.run_client(environment, service, token, selection, config, phases)
+        self.assertEqual(done.returncode, 0, f"{done.stdout[-12000:]}\n{done.stderr[-2000:]}")
+
+    def run_client(self, environment, service, token, selection, config, phases):
+        return subprocess.run(
             [sys.executable, "-m", "schemathesis.cli", *(["--config-file", config] if config else []), "run", SPEC, "--url",
              service.url, "--header", f"Authorization: Bearer {token}", "--checks", ",".join(CHECKS), "--phases",
-             phases, "--max-examples", "6", "--max-failures", "20", "--workers", "2", "--seed", "7",
+             phases, "--max-examples", "6", "--max-failures", "20", "--workers", "1", "--seed", "7",
              "--request-timeout", "10", "--exclude-path", "/api/v1/events", "--generation-database", "none", *selection],
             env=environment, cwd=service.folder, capture_output=True, text=True, timeout=200, check=False)
-        self.assertEqual(done.returncode, 0, f"{done.stdout[-12000:]}\n{done.stderr[-2000:]}")
 
     def fuzzer(self, service):
         made = service.cli("token", "create", "fuzzer", "--scope", "decide")
