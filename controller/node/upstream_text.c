@@ -172,8 +172,8 @@ static enum result add_matched(struct strbuf *b, const struct upstream_wish *w, 
 	snprintf(side, sizeof side, "%s_primary", w->name);
 	add_alone(b, side, &w->primary_side);
 	snprintf(side, sizeof side, "%s_canary", w->name);
-	add_alone(b, side, &w->canary_side);
 	bool active = upstream_weight(w) > 0;
+	add_alone(b, side, active ? &w->canary_side : &(struct upstream_side){ NULL, 0 });
 	if (!active || !w->primary_side.len) {
 		strbuf_addf(b, "map \"\" $%s {\n\tdefault %s_%s;\n}\n", name, w->name, active ? "canary" : "primary");
 		return RC_OK;
@@ -201,14 +201,17 @@ static void add_side(struct strbuf *b, const struct upstream_side *side, const c
 	}
 }
 
-/* By the server that was asked first; it is for the user's access_log. */
+/* By the server that was asked first; it is for the user's access_log. Who is asked nothing is not named: pods that
+ * become ready or leave without traffic are no reason to reload. */
 static void add_traffic(struct strbuf *b, const struct upstream_wish *w)
 {
 	char name[VARIABLE_MAX];
 	variable(w->name, name);
 	strbuf_addf(b, "map $upstream_addr $%s_side {\n\tdefault \"-\";\n", name);
-	add_side(b, &w->canary_side, "canary");
-	add_side(b, &w->primary_side, "primary");
+	if (upstream_weight(w) > 0)
+		add_side(b, &w->canary_side, "canary");
+	if (upstream_weight(w) < 100 || cJSON_IsArray(w->match))
+		add_side(b, &w->primary_side, "primary");
 	strbuf_addf(b, "}\nmap \"\" $%s_route {\n\tdefault %s/%s;\n}\n", name, w->ns, w->target);
 	strbuf_addf(b, "log_format %s_traffic '" TRAFFIC_FORMAT("$%s_side", "$%s_route") "';\n", name, name, name);
 }

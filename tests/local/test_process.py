@@ -136,8 +136,9 @@ class Pages(OnMachine):
         self.assertEqual(self.nginx.share("green", 100), 100)
 
     def test_5_a_crash_of_rollcall_ends_nothing(self):
-        self.scene.cli("set-version", "shop", "green")
-        self.until(lambda: len(self.pids()) == 2, "only the stable ones are left", 90)
+        self.scene.cli("rollback", "shop", "--reason", "it dies")
+        self.scene.wait_phase("Failed", timeout=60, name="shop")
+        self.until(lambda: len(self.kube.list("Pod")) == 2, "only the stable ones are left")
         before = sorted(self.pids())
         load = story.Load(self.nginx.port)
         load.start()
@@ -176,6 +177,19 @@ class Pages(OnMachine):
                 with self.assertRaisesRegex(Exception, re.escape(said).replace('"', r'\W+')):
                     self.kube.patch("Process", "shop", change)
 
+
+    def test_8_complete_gives_the_traffic_back_to_the_process(self):
+        load = story.Load(self.nginx.port)
+        load.start()
+        self.scene.cli("complete", "shop")
+        self.until(lambda: self.kube.find("Canary", "shop") is None, "the Canary is gone", 90)
+        self.until(lambda: self.kube.find("Deployment", "shop-primary") is None, "the primary is gone")
+        self.until(lambda: len(self.pids()) == 2, "the Process has its own instances")
+        self.until(lambda: self.nginx.share("green", 100) == 100, "the stable version answers")
+        self.assertEqual(load.stop().failures, [])
+        self.scene.cli("delete", "process", "shop")
+        self.until(lambda: not self.kube.list("Deployment") and not self.pids(), "nothing is left of the Process")
+        self.assertIn("127.0.0.1:1 down", (self.nginx.include / "shop.conf").read_text())
 
 
 class Units(OnMachine):

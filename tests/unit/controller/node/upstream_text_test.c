@@ -145,6 +145,28 @@ static void test_what_cannot_be_written(void **state)
 	}
 }
 
+/* Pods without traffic are no reason to reload. */
+static void test_a_side_without_traffic_is_not_named(void **state)
+{
+	(void)state;
+	CLEANUP(json_delete_p) cJSON *match = cJSON_Parse("[{\"header\":\"x\",\"exact\":\"1\"}]");
+	for (int by_match = 0; by_match < 2; by_match++) {
+		struct upstream_wish w = { .name = "shop",
+					   .ns = "default",
+					   .canary = "shop",
+					   .target = "shop",
+					   .match = by_match ? match : NULL,
+					   .primary_side = OF(a1),
+					   .canary_side = NONE };
+		struct strbuf without = rendered(&w);
+		w.canary_side = (struct upstream_side)OF(b3);
+		struct strbuf with = rendered(&w);
+		assert_string_equal(with.s, without.s);
+		strbuf_finish(&with);
+		strbuf_finish(&without);
+	}
+}
+
 static void test_who_has_answered(void **state)
 {
 	(void)state;
@@ -190,6 +212,7 @@ int main(void)
 		cmocka_unit_test(test_weights),
 		cmocka_unit_test(test_conditions),
 		cmocka_unit_test(test_what_cannot_be_written),
+		cmocka_unit_test(test_a_side_without_traffic_is_not_named),
 		cmocka_unit_test(test_who_has_answered),
 		cmocka_unit_test(test_the_seal),
 	};
