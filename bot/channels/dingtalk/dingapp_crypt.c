@@ -105,7 +105,7 @@ static bool cipher(bool encrypt, const unsigned char key[KEY_BYTES], const unsig
 	int n = 0, m = 0;
 	bool good = ctx && EVP_CipherInit_ex(ctx, EVP_aes_256_cbc(), NULL, key, key, encrypt) == 1 &&
 		    EVP_CIPHER_CTX_set_padding(ctx, 0) == 1 && EVP_CipherUpdate(ctx, out, &n, in, (int)len) == 1 &&
-		    EVP_CipherFinal_ex(ctx, out + n, &m) == 1 && (size_t)(n + m) == len;
+		    EVP_CipherFinal_ex(ctx, out + n, &m) == 1 && (size_t)n + (size_t)m == len;
 	EVP_CIPHER_CTX_free(ctx);
 	return good;
 }

@@ -238,7 +238,7 @@ static enum result connect_to(struct dingapp *d, const char *endpoint, const cha
 	if (r == RC_OK)
 		r = ws_open(d->ctx.loop, &o, &handlers, l, &l->ws, e);
 	strbuf_finish(&url);
-	if (r != RC_OK) {
+	if (r != RC_OK || !l) {
 		free(l);
 		return r;
 	}
