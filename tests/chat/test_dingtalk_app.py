@@ -257,6 +257,7 @@ class Standard(Case):
         self.scene.wait_phase("Progressing", timeout=30, name=NAME)
 
     def test_a_dead_token_is_renewed_and_an_unknown_outcome_makes_no_second_card(self):
+        self.question(self.released())
         self.ding.revoke_token(KEY)
         tag = self.released()
         self.question(tag)
