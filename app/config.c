@@ -29,6 +29,8 @@ void config_free(struct config *c)
 		return;
 	wipe(c->slack.bot_token);
 	wipe(c->slack.app_token);
+	wipe(c->slack.client_secret);
+	wipe(c->slack.refresh_token);
 	wipe(c->slack.signing_secret);
 	wipe(c->slack.previous_signing_secret);
 	wipe(c->controller.event_webhook);

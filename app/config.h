@@ -96,6 +96,7 @@ struct config {
 	} controller;
 	struct {
 		const char *bot_token, *app_token, *signing_secret, *previous_signing_secret;
+		const char *client_id, *client_secret, *refresh_token;
 		const char *api_url, *path, *team, *app;
 		int64_t connections;
 		bool guests;

@@ -459,6 +459,9 @@ static void rules_slack(struct config_reader *r, const struct config *c)
 	if (!json_at(written, "signing_secret") && !json_at(written, "app_token"))
 		config_finding(r, written, true, "slack",
 			       "needs a signing_secret (Slack posts to us) or an app_token (Socket Mode)");
+	if (json_at(written, "refresh_token") && (!json_at(written, "client_id") || !json_at(written, "client_secret")))
+		config_finding(r, place(r, "slack", "refresh_token", NULL), false, "slack.refresh_token",
+			       "needs client_id and client_secret of the app as well");
 	if (c->slack.path &&
 	    (*c->slack.path != '/' || text_starts(c->slack.path, "/api/") || text_starts(c->slack.path, "/gate/")))
 		config_finding(r, place(r, "slack", "path", NULL), false, "slack.path",

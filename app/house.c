@@ -24,7 +24,8 @@ static enum result all_migrations(struct store_migration **ret, struct error *e)
 {
 	const struct store_migration *const lists[] = { approvals_migrations, outbox_migrations,   bot_migrations,
 							tokens_migrations,    embedded_migrations, console_migrations,
-							webhook_migrations,   inbound_migrations,  dingapp_migrations };
+							webhook_migrations,   inbound_migrations,  dingapp_migrations,
+							slack_migrations };
 	size_t n = 0, rooms = sizeof lists / sizeof *lists;
 	for (size_t i = 0; i < rooms; i++)
 		for (const struct store_migration *m = lists[i]; m->room; m++)
@@ -143,6 +144,9 @@ static enum result build_slack(struct house *h, struct channel **ret, struct err
 				   .app_token = c->slack.app_token,
 				   .connections = (int)c->slack.connections,
 				   .guests = c->slack.guests,
+				   .client_id = c->slack.client_id,
+				   .client_secret = c->slack.client_secret,
+				   .refresh_token = c->slack.refresh_token,
 				   .signing_secrets = { c->slack.signing_secret, c->slack.previous_signing_secret },
 				   .api_url = c->slack.api_url,
 				   .path = c->slack.path,

@@ -118,6 +118,11 @@ enum result crypto_uuid(char ret[37], struct error *e)
 	return RC_OK;
 }
 
+void crypto_wipe(void *bytes, size_t len)
+{
+	OPENSSL_cleanse(bytes, len);
+}
+
 void crypto_free_secret(char *secret)
 {
 	if (!secret)

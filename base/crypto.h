@@ -22,5 +22,7 @@ MUST_CHECK enum result crypto_random(void *ret, size_t len, struct error *e);
 MUST_CHECK enum result crypto_token(size_t bytes, char *buf, size_t size, struct error *e);
 /* UUID version 4, lower case. */
 MUST_CHECK enum result crypto_uuid(char ret[37], struct error *e);
+/* So that the compiler cannot leave it out. */
+void crypto_wipe(void *bytes, size_t len);
 /* Wipes and frees a NUL-terminated secret; NULL is fine. */
 void crypto_free_secret(char *secret);

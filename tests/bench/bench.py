@@ -159,7 +159,7 @@ def bench_slack(rollouts=int(os.environ.get("BENCH_ROLLOUTS", "500")), channels=
                 f"{figures[int(len(figures) * 0.99) - 1]:.0f} ms, worst {figures[-1]:.0f} ms")
         say("slack, updates of cards, calls refused with 429, memory", f"{updates}, {refused}, {rss:.1f} MB")
     finally:
-        scene.close()
+        scene.close(600)
 
 
 def open_questions(slack, places, count):

@@ -114,6 +114,16 @@ class WebClientTest(unittest.TestCase):
         self.slack.revoke()
         self.assertEqual(self.refused("auth.test")["data"]["error"], "token_revoked")
 
+    def test_tokens_rotate(self):
+        self.slack.rotate("xoxe-1-first")
+        ask = {"client_id": "12.34", "client_secret": "c" * 32, "grant_type": "refresh_token"}
+        answer = self.call("oauth.v2.access", refresh_token="xoxe-1-first", **ask)
+        self.assertEqual(answer["expires_in"], 43200)
+        self.assertEqual(self.refused("oauth.v2.access", refresh_token="xoxe-1-first", **ask)["data"]["error"],
+                         "invalid_refresh_token")
+        self.assertEqual(self.refused("auth.test")["data"]["error"], "token_expired")
+        self.assertTrue(self.call("auth.test", token=answer["access_token"])["ok"])
+
     def test_webhook_client_uses_a_response_url(self):
         path = self.slack.workspace.new_response_url("commands", "U10", "C09")
         for number in range(5):

@@ -70,6 +70,16 @@ class FakeSlack(SlackSender, SocketMode, HttpFake):
     def restore(self, token=None):
         self.api.tokens[token or self.bot_token] = "app" if token == self.app_token else "bot"
 
+    def rotate(self, refresh, client_id="12.34", client_secret="c" * 32, life=43200):
+        """Tokens of the app rotate from now on; the first refresh token is given."""
+        self.api.rotation = {"client_id": client_id, "client_secret": client_secret, "refresh": refresh, "access": "",
+                             "life": life}
+        self.api.tokens[self.bot_token] = "token_expired"
+
+    def expire(self):
+        """The twelve hours are over."""
+        self.api.tokens[self.api.rotation["access"]] = "token_expired"
+
     def remove_scope(self, *names):
         self.api.scopes -= set(names)
 

@@ -77,6 +77,7 @@ class WebApi:
         self.base_url = ""
         self.socket_mode = True  # the switch in the settings of the app
         self.new_ticket = None
+        self.rotation = None  # {"client_id", "client_secret", "refresh", "access", "life"}
         self.update_without_blocks = "keep"
         self.calls = []
 
@@ -139,6 +140,8 @@ class WebApi:
         return ""
 
     def check_token(self, request, spec):
+        if spec.token == "none":
+            return
         token = self.token_of(request)
         if not token:
             raise ApiError("not_authed")

@@ -496,6 +496,26 @@ def open_connection(api, _args):
     return {"url": api.new_ticket()}
 
 
+def rotate_token(api, args):
+    """A refresh token is good for one pair; the access token before it is no longer taken."""
+    kept = api.rotation
+    if kept is None or args.get("client_id") != kept["client_id"]:
+        raise ApiError("invalid_client_id")
+    if args.get("client_secret") != kept["client_secret"]:
+        raise ApiError("bad_client_secret")
+    if args.get("grant_type") != "refresh_token":
+        raise ApiError("invalid_grant_type")
+    if args.get("refresh_token") != kept["refresh"]:
+        raise ApiError("invalid_refresh_token")
+    if kept["access"]:
+        api.tokens[kept["access"]] = "token_expired"
+    kept.update(access="xoxe.xoxb-1-" + secrets.token_hex(16), refresh="xoxe-1-" + secrets.token_hex(16))
+    api.tokens[kept["access"]] = "bot"
+    return {"access_token": kept["access"], "refresh_token": kept["refresh"], "expires_in": kept["life"],
+            "token_type": "bot", "app_id": api.workspace.app_id, "bot_user_id": api.workspace.bot_user,
+            "scope": ",".join(sorted(api.scopes)), "team": {"id": api.workspace.team_id}, "enterprise": None}
+
+
 READ = {"form_only": True}
 HISTORY = ("channels:history", "groups:history", "im:history")
 PLACES = ("channels:read", "groups:read", "im:read")
@@ -504,6 +524,7 @@ METHODS = {
     "api.test": Method(api_test, 4),
     "apps.connections.open": Method(open_connection, 1, token="app"),
     "auth.test": Method(auth_test, 0),
+    "oauth.v2.access": Method(rotate_token, 4, token="none"),
     "chat.postMessage": Method(post_message, 0, ("chat:write",)),
     "chat.update": Method(update_message, 3, ("chat:write",)),
     "chat.postEphemeral": Method(post_ephemeral, 4, ("chat:write",)),

@@ -99,7 +99,7 @@ def _again(connection, host):
 class Scene:
     """Everything that a story needs, started once for a class of tests."""
 
-    def __init__(self, name, policies=None, extra="", node=True, through_proxy=False, socket=False):
+    def __init__(self, name, policies=None, extra="", node=True, through_proxy=False, socket=False, slack=""):
         self.folder = rig.scratch_folder(name)
         self.plane = controlplane.shared()
         self.kube = self.plane.client("admin")
@@ -109,6 +109,7 @@ class Scene:
         self.dingtalk = FakeDingTalk().start()
         self.port, self.admin_port, self.web_port = rig.free_port(), rig.free_port(), rig.free_port()
         self.slack.by_socket = socket
+        self.slack_lines = slack
         self.slack.bot_url = f"http://127.0.0.1:{self.port}/slack/events"
         self._people()
         self.config = self.folder / "config.yaml"
@@ -158,6 +159,7 @@ slack:
   bot_token: {self.slack.bot_token}
   {f"app_token: {self.slack.app_token}" if self.slack.by_socket else f"signing_secret: {self.slack.signing_secret}"}
   api_url: {self.slack.api_url}
+  {self.slack_lines}
   response_hosts: [127.0.0.1]
 dingtalk:
   robots:

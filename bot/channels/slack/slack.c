@@ -129,6 +129,7 @@ static void slack_destroy(struct channel *c)
 	timer_stop(&s->auth_again);
 	slack_sockets_destroy(s);
 	slack_calls_drop(s);
+	slack_token_destroy(s);
 	slack_responders_detach(s);
 	slack_homes_destroy(s);
 	slack_groups_destroy(s);
@@ -177,6 +178,8 @@ static enum result check(const struct slack_options *o, struct error *e)
 	if (text_empty(o->signing_secrets[0]) && text_empty(o->signing_secrets[1]) && text_empty(o->app_token))
 		return error_set(e, RC_INVALID,
 				 "slack: the signing secret is missing (or an app token for Socket Mode)");
+	if (!text_empty(o->refresh_token) && (text_empty(o->client_id) || text_empty(o->client_secret)))
+		return error_set(e, RC_INVALID, "slack: a refresh token needs client_id and client_secret");
 	if (!text_starts(o->api_url, "https://") && !text_starts(o->api_url, "http://"))
 		return error_set(e, RC_INVALID, "slack: the API address must begin with https://");
 	if (!text_ends(o->api_url, "/"))
@@ -192,21 +195,11 @@ static char *copy(const char *s)
 	return strdup(s ? s : "");
 }
 
-static char *bearer(const char *token)
-{
-	static const char scheme[] = "Authorization: Bearer ";
-	size_t size = strlen(token) + sizeof scheme;
-	char *header = malloc(size);
-	if (header)
-		(void)snprintf(header, size, "%s%s", scheme, token);
-	return header;
-}
-
 static bool copy_options(struct slack *s, const struct slack_options *o)
 {
 	bool by_socket = !text_empty(o->app_token);
-	s->authorization = bearer(o->bot_token);
-	s->app_authorization = by_socket ? bearer(o->app_token) : NULL;
+	s->authorization = slack_bearer(o->bot_token);
+	s->app_authorization = by_socket ? slack_bearer(o->app_token) : NULL;
 	s->connections = o->connections > 0 ? o->connections : CONNECTIONS;
 	s->secrets[0] = copy(o->signing_secrets[0]);
 	s->secrets[1] = copy(o->signing_secrets[1]);
@@ -225,6 +218,11 @@ static bool copy_options(struct slack *s, const struct slack_options *o)
 	s->identities_owner = o->identities_owner;
 	return s->authorization && (s->app_authorization || !by_socket) && s->enterprise && s->secrets[0] &&
 	       s->secrets[1] && s->api_url && s->path && s->team && s->app && s->bot_user && s->hosts[0];
+}
+
+static void begin(struct slack *s)
+{
+	auth(s);
 }
 
 enum result slack_create(const struct channel_context *ctx, const struct slack_options *o, struct channel **ret,
@@ -255,7 +253,12 @@ enum result slack_create(const struct channel_context *ctx, const struct slack_o
 	log_redact(o->bot_token);
 	if (s->app_authorization)
 		log_redact(o->app_token);
-	auth(s);
+	if (!text_empty(o->refresh_token))
+		r = slack_token_begin(s, o, begin, e);
+	else
+		begin(s);
+	if (r != RC_OK)
+		return r;
 	*ret = TAKE(c);
 	return RC_OK;
 }

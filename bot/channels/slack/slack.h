@@ -4,8 +4,11 @@
 
 struct slack_options {
 	const char *bot_token;
-	const char *app_token;          /* "xapp-...": Socket Mode; "" or NULL: over HTTP */
-	int connections;                /* that Socket Mode keeps open; 0: two */
+	const char *app_token; /* "xapp-...": Socket Mode; "" or NULL: over HTTP */
+	int connections;       /* that Socket Mode keeps open; 0: two */
+	/* For an app whose tokens rotate; "" or NULL: they do not. bot_token is then the first one, of no importance.
+	 */
+	const char *client_id, *client_secret, *refresh_token;
 	const char *signing_secrets[2]; /* for HTTP; second one NULL or the old one while it rotates */
 	const char *api_url;            /* "https://slack.com/api/" */
 	/* Hosts a response_url may have, NULL-terminated; none: hooks.slack.com. The origin of api_url always may. */
@@ -22,6 +25,7 @@ struct slack_options {
 	void *identities_owner;
 };
 extern const struct channel_ops slack_ops;
+extern const struct store_migration slack_migrations[];
 /* Copies the options (owners are borrowed). */
 MUST_CHECK enum result slack_create(const struct channel_context *ctx, const struct slack_options *o,
 				    struct channel **ret, struct error *e);

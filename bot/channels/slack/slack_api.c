@@ -59,6 +59,16 @@ static void call_over(struct slack_call *c, const struct slack_answer *ans)
 	done(owner, ans);
 }
 
+char *slack_bearer(const char *token)
+{
+	static const char scheme[] = "Authorization: Bearer ";
+	size_t size = strlen(token) + sizeof scheme;
+	char *header = malloc(size);
+	if (header)
+		(void)snprintf(header, size, "%s%s", scheme, token);
+	return header;
+}
+
 /* ---- slowing down ---- */
 
 static struct slack_pace *pace_of(struct slack *s, const char *method)
@@ -156,6 +166,8 @@ static void call_answered(void *owner, enum result r, const struct http_answer *
 		explain(c, answer, body, ans.error, text, sizeof text);
 	}
 	ans.why = text;
+	if (text_eq(ans.error, "token_expired"))
+		slack_token_expired(c->slack);
 	metric_inc(c->slack->requests, 1, c->method,
 		   ans.r == RC_OK ? "ok"
 		   : *ans.error   ? slack_error_word(ans.error)
@@ -192,7 +204,7 @@ static struct http_call *start(struct slack_call *c, const struct slack_request 
 	if (n < 0 || (size_t)n >= sizeof url)
 		return NULL;
 	const char *token = q->as_app ? s->app_authorization : s->authorization;
-	const char *headers[] = { content_types[c->as], to_a_url(c) ? NULL : token, NULL };
+	const char *headers[] = { content_types[c->as], to_a_url(c) || q->as_nobody ? NULL : token, NULL };
 	struct http_request request = { .method = "POST",
 					.url = url,
 					.headers = headers,

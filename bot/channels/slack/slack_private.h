@@ -17,6 +17,7 @@ struct slack_question;
 struct slack_sockets;
 struct slack_person;
 struct slack_home;
+struct slack_token;
 
 /* A method that must not be called for a while. */
 struct slack_pace {
@@ -52,6 +53,7 @@ struct slack {
 	bool guests; /* may act as well: nobody is looked up */
 	struct slack_question *questions;
 	struct deferred answer_questions;
+	struct slack_token *token;     /* owned; NULL: it does not rotate */
 	struct slack_sockets *sockets; /* owned; NULL: not begun, or over HTTP */
 	int connections;               /* that are wanted */
 	struct seen *seen;
@@ -83,6 +85,7 @@ struct slack_request {
 	enum slack_body as;
 	const char *method;        /* "chat.postMessage"; for the last two the URL, which is a secret */
 	bool as_app;               /* with the app's token, not the bot's */
+	bool as_nobody;            /* with none */
 	const char *body;          /* NULL: the call fails */
 	size_t len;                /* of SLACK_BYTES */
 	slack_answered *done;      /* runs once, later (at once only without memory); not after slack_calls_drop */
@@ -96,6 +99,17 @@ void slack_calls_drop(struct slack *s);
 /* ---- slack_receive.c: the request URL ---- */
 void slack_receive(void *owner, struct http_exchange *x);
 void slack_probe(void *owner, struct http_exchange *x); /* GET */
+
+/* "Authorization: Bearer TOKEN"; malloc'ed. */
+char *slack_bearer(const char *token);
+
+/* ---- slack_token.c: token rotation ---- */
+/* ready: once there is a token to begin with, at once or later. On failure slack_token_destroy frees what there is. */
+MUST_CHECK enum result slack_token_begin(struct slack *s, const struct slack_options *o, void (*ready)(struct slack *s),
+					 struct error *e);
+/* Slack no longer takes the token. */
+void slack_token_expired(struct slack *s);
+void slack_token_destroy(struct slack *s);
 
 /* ---- slack_hear.c: what people do, whichever way it came ---- */
 /* 0: ours; else an HTTP status and why not. */
