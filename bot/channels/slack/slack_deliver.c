@@ -10,7 +10,7 @@
 #include "base/text.h"
 #include "bot/channels/slack/slack_private.h"
 
-enum { MARK_BYTES = 320, LOOK_BACK_MESSAGES = 50, FORM_BYTES_MAX = 4096 };
+enum { MARK_BYTES = 320, LOOK_BACK_MESSAGES = 50, FORM_BYTES_MAX = 4096, RENEWAL_MS = 2000 };
 #define EVENT_TYPE "rollcall_message"
 
 struct delivery {
@@ -74,11 +74,12 @@ static enum result meaning(const struct delivery *d, const struct slack_answer *
 static void fail(struct delivery *d, const struct slack_answer *ans)
 {
 	enum slack_trouble t = slack_trouble_of(ans->error);
+	bool renewed = d->slack->token && text_eq(ans->error, "token_expired"); /* another one is on its way */
 	struct outbox_result result = { .r = meaning(d, ans),
-					.retry_after_ms = ans->retry_after_ms,
+					.retry_after_ms = renewed ? RENEWAL_MS : ans->retry_after_ms,
 					.message_id = "",
 					.why = ans->why,
-					.pause_channel = t == TROUBLE_CREDENTIAL || t == TROUBLE_SETUP };
+					.pause_channel = !renewed && (t == TROUBLE_CREDENTIAL || t == TROUBLE_SETUP) };
 	delivery_over(d, &result);
 }
 
