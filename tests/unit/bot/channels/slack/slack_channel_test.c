@@ -344,6 +344,62 @@ static void test_strangers(void **state)
 	assert_int_equal(f->heard.count, 0);
 }
 
+#define GRID_PRESS(team, enterprise, home, ts)                                                                         \
+	"{\"type\":\"block_actions\",\"api_app_id\":\"A01\",\"team\":" team ",\"enterprise\":{\"id\":\"" enterprise    \
+	"\"},\"is_enterprise_install\":true,\"user\":{\"id\":\"W77\",\"username\":\"mira\",\"team_id\":\"" home        \
+	"\"}," PLACE("https://x/") ACTION(ts)
+
+/* Enterprise Grid: an app for the whole organisation serves all of its workspaces, unless one is configured. */
+static void test_enterprise(void **state)
+{
+	struct fixture *f = *state;
+	struct slack *s = SLACK_OF(f->slack);
+	free(s->enterprise);
+	s->enterprise = strdup("E1");
+	s->org_wide = true;
+	static const struct {
+		const char *name, *json;
+		bool one_team;
+		int status;
+	} cases[] = {
+		{ "outside of a workspace", GRID_PRESS("null", "E1", "T02", "2.1"), false, 200 },
+		{ "in another of our workspaces", GRID_PRESS("{\"id\":\"T02\"}", "E1", "T03", "2.2"), false, 200 },
+		{ "another enterprise", GRID_PRESS("{\"id\":\"T01\"}", "E2", "T01", "2.3"), false, 403 },
+		{ "one workspace is configured: another", GRID_PRESS("{\"id\":\"T02\"}", "E1", "T02", "2.4"), true,
+		  403 },
+		{ "one workspace is configured: that", GRID_PRESS("{\"id\":\"T01\"}", "E1", "T03", "2.5"), true, 200 },
+	};
+	unsigned heard = 0;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		s->team_configured = cases[i].one_team;
+		post_payload(f, cases[i].json);
+		heard += cases[i].status == 200;
+		if (f->reply.status != cases[i].status || f->heard.count != heard)
+			fail_msg("%s: HTTP %d, heard %u", cases[i].name, f->reply.status, f->heard.count);
+	}
+	assert_string_equal(f->heard.user, "W77");
+	assert_string_equal(f->heard.team, "E1"); /* one person in all of its workspaces */
+}
+
+/* Who is no full member is told so and heard by nobody; Slack is asked once. */
+static void test_people(void **state)
+{
+	struct fixture *f = *state;
+	SLACK_OF(f->slack)->guests = false;
+	web_answers(&f->web, "/api/users.info", 200,
+		    "{\"ok\":true,\"user\":{\"id\":\"U77\",\"team_id\":\"T01\",\"name\":\"mira\",\"is_ultra_"
+		    "restricted\":true}}",
+		    NULL);
+	char url[128];
+	press(f, here(f, url), "3.1");
+	assert_non_null(strstr(web_wait(&f->web, "/respond", 0)->body, "Guests of this workspace"));
+	press(f, here(f, url), "3.2");
+	(void)web_wait(&f->web, "/respond", 1);
+	assert_int_equal(f->heard.count, 0);
+	assert_int_equal(web_count(&f->web, "/api/users.info"), 1);
+	assert_string_equal(web_find(&f->web, "/api/users.info", 0)->body, "user=U77");
+}
+
 static void test_before_auth(void **state)
 {
 	struct fixture *f = *state;
@@ -1040,6 +1096,8 @@ int main(void)
 		WITH(test_press),
 		WITH(test_replay),
 		WITH(test_strangers),
+		WITH(test_enterprise),
+		WITH(test_people),
 		WITH(test_before_auth),
 		WITH(test_command),
 		WITH(test_events),
