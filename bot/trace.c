@@ -53,14 +53,14 @@ static void add_point(struct points *p, struct wall_ms at, double value)
 /* The first number in a text such as "99.97%", "≥ 99%", "812ms". */
 static bool number_in(const char *text, double *ret)
 {
-	const char *p = text ? text : "";
+	const char *from = text ? text : "", *p = from;
 	while (*p && !isdigit((unsigned char)*p))
 		p++;
 	char digits[32];
 	size_t len = strspn(p, "0123456789.");
 	if (!len || len >= sizeof digits)
 		return false;
-	bool negative = p > text && p[-1] == '-';
+	bool negative = p > from && p[-1] == '-';
 	(void)text_copy(digits, len + 1, p);
 	if (text_double(digits, ret, NULL) != RC_OK)
 		return false;

@@ -22,7 +22,7 @@ void typed_answer(struct typed *t, enum result r, const char *text, bool open)
 {
 	if (t->responder)
 		t->responder->say(t->responder, text, open);
-	else
+	else if (t->done)
 		t->done(t->owner, r, text);
 	typed_free(t);
 }
@@ -282,7 +282,7 @@ static void begin(struct bot *b, const struct person *who, const char *line, str
 		free(t);
 		if (seed.responder)
 			seed.responder->say(seed.responder, no_memory, false);
-		else
+		else if (seed.done)
 			seed.done(seed.owner, RC_EXHAUSTED, no_memory);
 		return;
 	}
