@@ -184,8 +184,9 @@ static void test_bookmark_then_the_normal_end(void **state)
 /* Nothing of what has not changed is told, what is missing is gone, what is new is new. */
 static void relist_is_told_as_a_difference(struct bed *b)
 {
-	UNTIL(&b->g, rig_count(&b->g, OBJECT_ADDED, "c") == 1);
+	UNTIL(&b->g, b->g.n >= 3); /* who is gone is known at the list's end, perhaps turns later */
 	assert_int_equal(b->g.n, 3);
+	assert_int_equal(rig_count(&b->g, OBJECT_ADDED, "c"), 1);
 	assert_int_equal(rig_count(&b->g, OBJECT_CHANGED, "b"), 1);
 	assert_int_equal(rig_count(&b->g, OBJECT_DELETED, "gone"), 1);
 	assert_string_equal(rv_of(b, "a"), "1");

@@ -47,6 +47,13 @@ static const char *crd_type(enum schema_type t)
 
 static void compare(const struct schema *s, const cJSON *crd, const char *path);
 
+/* What runs without Kubernetes is no word of its CRD: the API server refuses it as we would. */
+static bool is_for_one_machine(const char *path, const char *word)
+{
+	return strcmp(path, "spec.targetRef.kind") == 0 &&
+	       (strcmp(word, "Process") == 0 || strcmp(word, "SystemdUnit") == 0);
+}
+
 static void compare_words(const struct schema *s, const cJSON *crd, const char *path)
 {
 	const cJSON *words = json_at(crd, "enum");
@@ -62,8 +69,9 @@ static void compare_words(const struct schema *s, const cJSON *crd, const char *
 		if (!found && !text_ends(path, "webhooks[].type"))
 			fail_msg("%s: only the CRD allows %s", path, w->valuestring);
 	}
-	for (n = 0; s->words && s->words[n]; n++)
-		;
+	n = 0;
+	for (const char *const *w = s->words; w && *w; w++)
+		n += !is_for_one_machine(path, *w);
 	if (words && s->words && n != in_crd)
 		fail_msg("%s: %zu words here, %zu in the CRD", path, n, in_crd);
 }
