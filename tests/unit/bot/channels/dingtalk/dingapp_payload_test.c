@@ -80,7 +80,7 @@ static const struct {
 	  "", false },
 	{ "own template with a reason",
 	  "{" WHO ",\"userIdType\":2,\"content\":\"{\\\"cardPrivateData\\\":{\\\"actionIds\\\":[\\\"node_1\\\"],"
-		  "\\\"params\\\":{"
+	  "\\\"params\\\":{"
 	  "\\\"value\\\":\\\"v1.a.b.c\\\",\\\"reason\\\":\\\"slow\\\\n\\\\u202enow\\\",\\\"n\\\":3}}}\"}",
 	  NULL, "v1.a.b.c", "slow now", true },
 	{ "no button", "{" WHO ",\"content\":\"{\\\"cardPrivateData\\\":{\\\"actionIds\\\":[]}}\"}",
