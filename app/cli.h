@@ -21,7 +21,7 @@ struct cli {
 	const char *ns, *output, *server, *token, *ca, *config, *data_dir;
 	const char *reason, *revision, *request, *scope, *expires, *limit, *condition, *timeout;
 	const char *own_words;
-	const char *fail_at, *approve_after, *replicas, *kubeconfig, *context;
+	const char *fail_at, *approve_after, *replicas, *kubeconfig, *context, *as;
 	bool all, override, help, json, dry_run, by_itself, keep, slack, dingtalk;
 };
 typedef enum exit_code verb_run(struct cli *c);
@@ -57,4 +57,4 @@ verb_run verb_serve, verb_node, verb_check, verb_config, verb_status, verb_list,
 	verb_who, verb_outbox, verb_audit, verb_token, verb_pin, verb_version, verb_help, verb_apply, verb_get,
 	verb_set_image, verb_set_version, verb_run_unit, verb_delete, verb_watch, verb_wait, verb_hooks, verb_card;
 verb_run verb_freeze, verb_simulate, verb_demo;
-verb_run verb_completion, verb_man, verb_policy, verb_doctor;
+verb_run verb_completion, verb_man, verb_policy, verb_doctor, verb_chat;

@@ -1,5 +1,6 @@
 #include "app/client.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -130,6 +131,7 @@ struct http_call *client_begin(struct client *k, const struct http_request *q, c
 			       http_done *done, void *owner, struct error *e)
 {
 	char url[PATH_MAX_BYTES], authorization[TOKEN_BYTES_MAX + 32];
+	assert(k && k->http);
 	int n = snprintf(url, sizeof url, "%s%s", k->server, path);
 	if (n < 0 || (size_t)n >= sizeof url) {
 		(void)error_set(e, RC_INVALID, "the address is too long");

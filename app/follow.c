@@ -1,5 +1,6 @@
 #include "app/follow.h"
 
+#include <assert.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,6 +55,7 @@ static struct followed *add(struct follow *f, const char *ns, const char *name)
 		f->list = list;
 		f->cap = cap;
 	}
+	assert(f->list);
 	struct followed *e = &f->list[f->count++];
 	*e = (struct followed){ .stale_approvals = true };
 	(void)text_copy(e->ns, sizeof e->ns, ns);
@@ -117,12 +119,13 @@ static void read_approvals(struct follow *f)
 {
 	char path[CLIENT_PATH];
 	struct http_request q = { .timeout_ms = CALL_MS };
-	for (size_t i = 0; f->o.named && !f->approvals && !f->stopped && i < f->count; i++) {
-		if (!f->list[i].stale_approvals || !f->list[i].rollout)
+	for (size_t i = 0; f->o.named && !f->approvals && !f->stopped && f->list && i < f->count; i++) {
+		struct followed *e = &f->list[i];
+		if (!e->stale_approvals || !e->rollout)
 			continue;
-		f->list[i].stale_approvals = false;
+		e->stale_approvals = false;
 		f->asked = i;
-		client_rollout_path(f->list[i].ns, f->list[i].name, "/approvals", path);
+		client_rollout_path(e->ns, e->name, "/approvals", path);
 		f->approvals = client_begin(f->client, &q, path, NULL, approvals_read, f, NULL);
 	}
 }

@@ -331,6 +331,7 @@ static enum result build_api(struct house *h, struct error *e)
 				  .webhooks = h->webhooks,
 				  .gate_cidrs = h->config->gates.allow_cidrs,
 				  .gates_open = h->config->gates.open,
+				  .people = h->config->console.people,
 				  .ready = is_ready,
 				  .owner = h };
 	enum result r = rest_create(&o, &h->api, e);

@@ -26,6 +26,7 @@ const struct cli_option cli_options[] = {
 	{ "json", 0, false, false, NULL, AT(json), NULL, "the same as --output json", NULL },
 	{ "dry-run", 0, false, false, NULL, AT(dry_run), NULL, "say what would be done, and do nothing", NULL },
 	{ "filename", 'f', false, true, "FILE", 0, NULL, "the manifest; \"-\" is standard input", NULL },
+	{ "as", 0, false, false, "NAME", AT(as), NULL, "somebody of console.people, whose words they are then", NULL },
 	{ "kubeconfig", 0, false, false, "FILE", AT(kubeconfig), NULL, "in place of cluster.kubeconfig", NULL },
 	{ "context", 0, false, false, "NAME", AT(context), NULL, "in place of cluster.context", NULL },
 	{ "server", 's', true, false, "URL", AT(server), "ROLLCALL_SERVER", "the service (http://127.0.0.1:8484)", NULL },

@@ -1,4 +1,5 @@
 /* `rollcall simulate`: what a Canary will do, before it is applied. */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,6 +37,7 @@ static enum exit_code choose_replicas(struct simulation *s, struct yaml_doc *con
 {
 	uint64_t n = 0;
 	struct error e;
+	assert(s->canary); /* take_canary has filled it */
 	s->rules.replicas = s->canary->analysis.max_replicas ? s->canary->analysis.max_replicas : REPLICAS_USUAL;
 	for (size_t i = 0; i < count; i++)
 		if (is_target(yaml_root(docs[i]), s->canary))

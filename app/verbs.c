@@ -70,6 +70,8 @@ const struct verb verbs[] = {
 	{ "audit", "verify|export", "Is the record whole? Names the first row that is not; or all of it as JSON lines", 1, 1, "", verb_audit,
 	  "Reads DATA_DIR/rollcall.db, whether the service runs or not. The hash of a row is the SHA-256 of the hash before it and\n"
 	  "the JSON array of seq, atMs, actor, identity, action, object, request, outcome, reason and detail; export prints them." },
+	{ "chat", "", "Talk with the bot as in a chat, without a chat", 0, 0, "as", verb_chat,
+	  "The words of /canary in Slack: list, status NAME, approve NAME, 批准 NAME, help, ... A line of a pipe that fails ends it." },
 	{ "doctor", "", "Can it reach and do all that it must? One line each, with the remedy", 0, 0,
 	  "kubeconfig context output", verb_doctor,
 	  "Examines what --config says: data folder and record, the service, the API server and our rights there, clocks,\n"

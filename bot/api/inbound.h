@@ -11,8 +11,8 @@ struct inbound_condition {
 };
 #define INBOUND_ACTIONS(X)                                                                                             \
 	X(APPROVE, "approve")                                                                                          \
-	X(REJECT, "reject") X(PROMOTE, "promote") X(ROLLBACK, "rollback") X(HOLD, "hold") X(RESUME, "resume")          \
-		X(ANNOTATE, "annotate")
+	X(REJECT, "reject")                                                                                            \
+	X(PROMOTE, "promote") X(ROLLBACK, "rollback") X(HOLD, "hold") X(RESUME, "resume") X(ANNOTATE, "annotate")
 #define X(id, word) INBOUND_##id,
 enum inbound_action { INBOUND_ACTIONS(X) INBOUND_ACTION_COUNT };
 #undef X

@@ -211,6 +211,7 @@ static void add_routes(struct rest *a)
 		{ "POST", "/api/v1/rollouts/{ns}/{name}/{verb}", rest_verb },
 		{ "GET", "/api/v1/approvals", rest_approvals },
 		{ "GET", "/api/v1/history", rest_history },
+		{ "POST", "/api/v1/chat", rest_chat },
 		{ "GET", "/api/v1/freezes", rest_freezes },
 		{ "POST", "/api/v1/freezes/{name}/{state}", rest_freeze },
 		{ "GET", "/api/v1/outbox", rest_outbox },

@@ -19,6 +19,7 @@ struct rest_options { /* all borrowed, and outlive the API */
 	struct channel *webhooks;      /* NULL: none are configured */
 	const char *const *gate_cidrs; /* addresses that may ask gates without a token; NULL-terminated; NULL none */
 	bool gates_open;               /* anybody may ask */
+	const char *const *people;     /* whom an admin may be in /api/v1/chat; NULL-terminated; NULL nobody */
 	/* Is everything up that a decision needs? false: *ret_why says what is missing, for people. */
 	bool (*ready)(void *owner, const char **ret_why);
 	void *owner;

@@ -66,6 +66,7 @@ bool rest_verb_good(const cJSON *body, const char *verb, struct error *e);
 /* ---- one file a subject ---- */
 http_handler rest_rollouts, rest_rollout, rest_rollout_approvals, rest_approvals, rest_who, rest_history, rest_outbox,
 	rest_outbox_retry, rest_version;                        /* reads.c */
+http_handler rest_chat;                                         /* chat.c */
 http_handler rest_freezes, rest_freeze;                         /* freeze_routes.c */
 http_handler rest_verb;                                         /* verbs.c */
 http_handler rest_tokens, rest_token_create, rest_token_revoke; /* token_routes.c */

@@ -92,7 +92,7 @@ static enum result parse_day(const char *text, size_t len, int64_t *ret, struct 
 
 enum result freeze_parse_dates(const char *text, struct freeze_dates *ret, struct error *e)
 {
-	struct freeze_dates d;
+	struct freeze_dates d = { 0 };
 	const char *dots = strstr(text, "..");
 	enum result r = parse_day(text, dots ? (size_t)(dots - text) : strlen(text), &d.from, e);
 	d.to = d.from;

@@ -26,6 +26,7 @@ from tests.fakes.slack import FakeSlack  # noqa: E402
 DONE, FAILED, USAGE, REFUSED, NOT_FOUND, UNREACHABLE = range(6)
 GATES = {"rollcall.dev/gates": "confirm-rollout,confirm-promotion", "rollcall.dev/policy": "quiet"}
 POLICIES = """
+console: {people: [lead]}
 users:
   lead: {identities: ["token:lead"]}
 freezes:
@@ -294,6 +295,28 @@ class Live(Ordered):
         self.assertRegex(self.doctor(FAILED, other)["signed click"]["text"], "answers 40[0-9]")
         lines = self.scene.cli("doctor", "--config", str(self.examined), check=False)[1]
         self.assertRegex(lines, r"(?m)^✗ DingTalk gone +errcode \d+: .*\n +→ copy the robot's webhook address again$")
+
+    def chat(self, *lines, words=(), **more):
+        done = subprocess.run([BUILD / "rollcall", "chat", *words], input="\n".join(lines) + "\n", text=True,
+                              env=self.environment(**more), capture_output=True, timeout=60)
+        return done.returncode, done.stdout, done.stderr
+
+    def test_9_a_chat_without_a_chat(self):
+        code, out, err = self.chat("list", "状态 podinfo", "help")
+        self.assertEqual((code, err), (DONE, ""))
+        self.assertIn("podinfo", out)
+        self.assertIn("🔴 podinfo: Rolled back", out)
+        self.assertIn("freeze [NAME on|off [reason]]", out)
+        code, out, err = self.chat("aprove podinfo", "list")
+        self.assertEqual((code, out), (FAILED, ""))
+        self.assertIn("approve", err)
+        # who one is: somebody that may be chosen, with the rights of that person
+        code, _, err = self.chat("approve podinfo", words=("--as", "lead"))
+        self.assertEqual(code, NOT_FOUND, err)
+        for words, token in ((("--as", "stranger"), self.scene.admin_token()), (("--as", "lead"), self.lead)):
+            code, out, err = self.chat("list", words=words, ROLLCALL_TOKEN=token)
+            self.assertEqual((code, out), (REFUSED, ""))
+            self.assertIn("console.people names those who may be chosen", err)
 
 
 if __name__ == "__main__":

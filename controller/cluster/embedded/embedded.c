@@ -223,7 +223,7 @@ uint64_t embedded_apply_as(struct cluster *c, const char *who, const cJSON *mani
 {
 	struct embedded *m = embedded_of(c);
 	struct error why;
-	struct lane_write w;
+	struct lane_write w = { 0 };
 	if (apply_write(who, manifest, &w, &why) != RC_OK)
 		return lanes_refuse(&m->lanes, &why, done, owner);
 	return lanes_write(&m->lanes, &w, done, owner);
@@ -232,7 +232,7 @@ uint64_t embedded_apply_as(struct cluster *c, const char *who, const cJSON *mani
 enum result embedded_try(struct cluster *c, const char *who, const cJSON *manifest, const char **ret, struct error *e)
 {
 	struct embedded *m = embedded_of(c);
-	struct lane_write w;
+	struct lane_write w = { 0 };
 	enum mutation_outcome outcome = MUTATED_NOTHING;
 	enum result r = apply_write(who, manifest, &w, e);
 	if (r != RC_OK)
