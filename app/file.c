@@ -75,5 +75,11 @@ enum result folder_make_private(const char *path, struct error *e)
 		return failure(path, errno, e);
 	if (stat(path, &st) != 0 || !S_ISDIR(st.st_mode))
 		return failure(path, ENOTDIR, e);
+	/* A volume may be ours by its group: what counts is what we may do. */
+	if (access(path, W_OK | X_OK) != 0)
+		return error_set(e, RC_REFUSED,
+				 "%s belongs to user %u, and user %u may not write there: run as that user, or choose "
+				 "another folder",
+				 path, (unsigned)st.st_uid, (unsigned)geteuid());
 	return RC_OK;
 }

@@ -385,6 +385,26 @@ spec:
         config = self.write("c.yaml", "data_dir: /nowhere/data\n")
         self.assert_one_line(*self.run_cli("serve", "--config", config), "data_dir: /nowhere/data: No such file or directory")
 
+    @unittest.skipUnless(os.geteuid() == 0, "only root can be somebody else")
+    def test_serve_refuses_a_data_folder_of_somebody_else(self):
+        self.folder.chmod(0o755)
+        self.data.mkdir(mode=0o700)
+        config = self.write("c.yaml", f"data_dir: {self.data}\ncluster: {{embedded: true}}\n")
+        done = subprocess.run([BUILD / "rollcall", "serve", "--config", self.folder / config], user=65534, group=65534,
+                              extra_groups=[], capture_output=True, text=True, timeout=30, cwd="/")
+        self.assert_one_line(done.returncode, done.stdout, done.stderr,
+                             f"data_dir: {self.data} belongs to user 0, and user 65534 may not write there")
+
+    @unittest.skipUnless(os.geteuid() == 0 and shutil.which("mount"), "only root can mount a small disk")
+    def test_serve_refuses_a_full_disk(self):
+        disk = self.folder / "disk"
+        disk.mkdir()
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", disk], capture_output=True).returncode:
+            self.skipTest("this machine allows no mounts")
+        self.addCleanup(subprocess.run, ["umount", "-l", disk], check=True)
+        config = self.write("c.yaml", f"data_dir: {disk}/data\ncluster: {{embedded: true}}\n")
+        self.assert_one_line(*self.run_cli("serve", "--config", config), "no space left for the database")
+
     def test_serve_stops_in_time_and_alone_on_its_data(self):
         port = rig.free_port()
         config = self.serve_config(port)
