@@ -139,9 +139,9 @@ typedef void engine_recorded(void *owner, enum result r, const struct error *why
 struct controller_options;
 struct engine_options {
 	struct loop *loop;
-	struct cluster *cluster;                     /* borrowed */
-	struct http_client *http;                    /* borrowed; for hooks and metrics */
-	struct metrics *metrics;                     /* borrowed */
+	struct cluster *cluster;  /* borrowed */
+	struct http_client *http; /* borrowed; for hooks and metrics */
+	struct metrics *metrics;  /* borrowed */
 	/* Borrowed; what an nginx of this machine has served: the built-in metrics where no metrics_server is
 	 * configured. NULL: there is none. */
 	const struct traffic *traffic;

@@ -70,7 +70,7 @@ struct analysis {
 	size_t alert_count;
 	const struct header_match *match; /* of all entries in their order, by header name within one */
 	size_t match_count;
-	bool has_match; /* spec.analysis.match is not empty, even when it names no header */
+	bool has_match;                      /* spec.analysis.match is not empty, even when it names no header */
 	const char *cookie, *primary_cookie; /* names of sessionAffinity; "" none */
 	/* the extension */
 	int canary_replicas, max_replicas /* 0: replicas of the target */, canary_weight, step_replicas;
