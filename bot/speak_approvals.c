@@ -93,6 +93,29 @@ static void note(struct bot *b, struct shown *s, struct store_tx *tx, enum appro
 		speak_chart(b, tx, r, speak_key(r, what, a), true, a);
 }
 
+/* The rollout as the card of what is asked shows it. Where the engine is at another revision, the card knows what was
+ * asked, and whether it is still: the engine asks before it tells that it waits. */
+static struct rollout rollout_of(const struct rollout *now, const struct approval *after)
+{
+	struct rollout r = *now;
+	r.revision = after->revision;
+	if (text_eq(now->revision, after->revision) && after->state != REQ_SUPERSEDED)
+		return r;
+	speak_at_rest(&r);
+	r.phase = PHASE_NONE;
+	r.stable = (struct rollout_side){ .workload = now->stable.workload, .images = after->old_image };
+	r.canary = (struct rollout_side){ .workload = now->canary.workload, .images = after->new_image };
+	if (after->state != REQ_OPEN)
+		return r;
+	r.phase = PHASE_WAITING;
+	r.active = true;
+	r.steps = now->steps;
+	r.gate.waiting = true;
+	r.gate.type = after->type;
+	r.started_at = r.changed_at = after->opened_at;
+	return r;
+}
+
 void speak_record(void *owner, struct store_tx *tx, enum approval_news news, const struct approval *after)
 {
 	struct bot *b = owner;
@@ -102,16 +125,7 @@ void speak_record(void *owner, struct store_tx *tx, enum approval_news news, con
 		arena_destroy(a);
 		return;
 	}
-	struct rollout r = *now;
-	r.revision = after->revision;
-	if (!text_eq(now->revision, after->revision) || after->state == REQ_SUPERSEDED) {
-		/* The rollout is at another revision: of this one the card knows what was asked, and that it is over.
-		 */
-		speak_at_rest(&r);
-		r.phase = PHASE_NONE;
-		r.stable = (struct rollout_side){ .workload = now->stable.workload, .images = after->old_image };
-		r.canary = (struct rollout_side){ .workload = now->canary.workload, .images = after->new_image };
-	}
+	struct rollout r = rollout_of(now, after);
 	/* Whether this commits is not the bot's to know: the next card is put whatever this one looked like. */
 	struct shown *s = shown_find(b, &r);
 	if (s)
