@@ -278,7 +278,9 @@ class Standard(Case):
 
     def test_what_must_be_asked_again_is_a_card_with_a_button(self):
         self.question(self.released())
+        ticks = self.metric("rollcall_ticks_total")
         self.kube.patch("Canary", NAME, {"metadata": {"labels": {"team": "shop"}}})
+        rig.wait_for(lambda: self.metric("rollcall_ticks_total") > ticks, 20, "the label has been seen")
         self.ding.say("approve -l team=shop", "zhao", GROUP)
         offer = self.card("", lambda c: "team=shop" in c.plain)
         (label, value), = offer.buttons("zhao").items()

@@ -109,7 +109,7 @@ static int setup(void **state)
 	web_copy(f->base, sizeof f->base, "http://rollcall.example:8484");
 	struct decide_options o = { .loop = f->web.loop,
 				    .desk = { find, token_good, make_token, f, identify, f },
-				    .ears = { hear, f },
+				    .ears = { .interaction = hear, .owner = f },
 				    .public_url = "http://rollcall.example:8484",
 				    .lang = LANG_EN };
 	if (decide_create(&o, &f->decide, &e) != RC_OK)
