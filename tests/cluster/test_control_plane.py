@@ -418,7 +418,10 @@ class Audit(PlaneTest):
             self.rollcall.patch("Canary", "shop", {"status": {"phase": phase}}, subresource="status")
         self.admin.list("Canary")
         wanted = {("get", "canaries"): 1, ("patch", "canaries/status"): 2}
-        rig.wait_for(lambda: self.plane.audit.count(mark) == wanted, 10, lambda: str(self.plane.audit.count(mark)))
+
+        def counted():  # a watch of a service that a class before this one had is told when the server has ended it
+            return {key: n for key, n in self.plane.audit.count(mark).items() if key[0] != "watch"}
+        rig.wait_for(lambda: counted() == wanted, 10, lambda: str(counted()))
         by_admin = self.plane.audit.count(mark, user="admin", by=("user", "verb", "resource"))
         self.assertEqual(by_admin, {("admin", "list", "canaries"): 1})
 

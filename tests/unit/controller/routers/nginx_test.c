@@ -320,7 +320,8 @@ static void test_finalize(void **state)
 	stage_podinfo(&s);
 	assert_int_equal(DO(&s, FINALIZE_ROUTER), 0);
 	assert_int_equal(ROUTE(&s, 0), 0); /* nothing leads to the canary */
-	assert_int_equal(stage_effect(&s, (struct effect){ .kind = EFFECT_SET_ROUTES, .routes = { 80, 20, false } }),
+	assert_int_equal(stage_effect(&s, (struct effect){ .kind = EFFECT_SET_ROUTES,
+							   .routes = { .primary = 80, .canary = 20 } }),
 			 RC_NOT_FOUND);
 	(void)DO(&s, ENSURE_ROUTER);
 	fake_delete(s.fake, KIND_INGRESS, "test", "podinfo"); /* the user's own may have gone before */

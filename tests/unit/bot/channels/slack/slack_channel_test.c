@@ -95,7 +95,7 @@ static int setup(void **state)
 				   .guests = true,
 				   .usergroups = groups };
 	struct channel_context ctx = {
-		.loop = f->web.loop, .http = f->web.client, .ears = { hear, f }, .lang = LANG_EN
+		.loop = f->web.loop, .http = f->web.client, .ears = { .interaction = hear, .owner = f }, .lang = LANG_EN
 	};
 	if (slack_create(&ctx, &o, &f->slack, &e) != RC_OK)
 		fail_msg("%s", e.text);
