@@ -130,6 +130,7 @@ static void slack_destroy(struct channel *c)
 	slack_sockets_destroy(s);
 	slack_calls_drop(s);
 	slack_token_destroy(s);
+	slack_acks_finish(s);
 	slack_responders_detach(s);
 	slack_homes_destroy(s);
 	slack_groups_destroy(s);
@@ -214,6 +215,7 @@ static bool copy_options(struct slack *s, const struct slack_options *o)
 	for (size_t i = 1; i < SLACK_HOSTS_MAX && o->response_hosts[0] && o->response_hosts[i]; i++)
 		s->hosts[i] = copy(o->response_hosts[i]);
 	s->guests = o->guests;
+	s->patience_ms = o->patience_ms;
 	s->identities = o->identities;
 	s->identities_owner = o->identities_owner;
 	return s->authorization && (s->app_authorization || !by_socket) && s->enterprise && s->secrets[0] &&

@@ -13,11 +13,12 @@ struct slack_options {
 	const char *api_url;            /* "https://slack.com/api/" */
 	/* Hosts a response_url may have, NULL-terminated; none: hooks.slack.com. The origin of api_url always may. */
 	const char *response_hosts[4];
-	const char *path; /* where Slack posts: "/slack/events" */
-	const char *team; /* allowed workspace; "" the bot's own, learnt by auth.test */
-	const char *app;  /* own app id, "A012"; "" or NULL: learnt from Slack's answers, the signature stands for it
-			     until then */
-	bool guests;      /* guests and people of other workspaces may act too */
+	const char *path;    /* where Slack posts: "/slack/events" */
+	const char *team;    /* allowed workspace; "" the bot's own, learnt by auth.test */
+	const char *app;     /* own app id, "A012"; "" or NULL: learnt from Slack's answers, the signature stands for it
+				until then */
+	bool guests;         /* guests and people of other workspaces may act too */
+	int64_t patience_ms; /* until something is acknowledged that is not dealt with yet; 0: 2 s of Slack's 3 */
 	/* User groups that policies mention ("S012"), NULL-terminated, see slack_usergroups; NULL none. */
 	const char *const *usergroups;
 	/* Whom "user:lin" or "group:sre" means, as "slack:U012"s, for mentions; may be NULL. */

@@ -72,9 +72,10 @@ static bool heard_before(struct slack *s, const struct slack_inbound *in)
 	return (!text_empty(in->other_id) && !seen_first(s->seen, in->other_id, now, EVENT_KEEP_MS)) || again;
 }
 
-static void tell(struct slack *s, const struct slack_inbound *in, const char *id, struct arena *a)
+static void tell(struct slack *s, const struct slack_inbound *in, const char *id, struct slack_ack **ack,
+		 struct arena *a)
 {
-	struct responder *responder = slack_responder_create(s, in);
+	struct responder *responder = slack_responder_create(s, in, ack);
 	const char *channel = arena_printf(a, "slack:%s", in->channel);
 	if (!responder || !channel || !id) {
 		log_error("interaction_lost", "platform=slack why=no memory");
@@ -104,24 +105,27 @@ static void tell(struct slack *s, const struct slack_inbound *in, const char *id
 
 /* ---- may they act at all ---- */
 
-/* Something that was acknowledged, until it is known who did it. */
+/* Something that has arrived, until it is known who did it. */
 struct hearing {
 	struct slack *slack;
 	struct arena *arena; /* owned; holds the texts */
 	struct slack_inbound in;
 	const char *id;
+	struct slack_ack *ack; /* owned; NULL: sent */
 };
 
 static void hearing_drop(void *owner)
 {
 	struct hearing *h = owner;
+	slack_ack_now(&h->ack);
 	arena_destroy(h->arena);
 	free(h);
 }
 
-static void refuse(struct slack *s, const struct slack_inbound *in, const char *refusal, struct arena *a)
+static void refuse(struct slack *s, const struct slack_inbound *in, const char *refusal, struct slack_ack **ack,
+		   struct arena *a)
 {
-	struct responder *responder = slack_responder_create(s, in);
+	struct responder *responder = slack_responder_create(s, in, ack);
 	log_warn("slack_person_refused", "user=%s why=%s", in->user, refusal);
 	if (responder)
 		responder->say(responder, card_words(s->ctx.lang, refusal, a, NULL), false);
@@ -136,9 +140,9 @@ static void person_known(void *owner, const char *refusal, const char *name)
 	if (h->in.kind == SLACK_HOME)
 		slack_home_opened(s, h->in.user, refusal);
 	else if (*refusal)
-		refuse(s, &h->in, refusal, h->arena);
+		refuse(s, &h->in, refusal, &h->ack, h->arena);
 	else
-		tell(s, &h->in, h->id, h->arena);
+		tell(s, &h->in, h->id, &h->ack, h->arena);
 	hearing_drop(h);
 }
 
@@ -158,16 +162,20 @@ static bool copy_texts(struct hearing *h)
 	return true;
 }
 
-void slack_hear(struct slack *s, const struct slack_inbound *in, const char *id)
+void slack_hear(struct slack *s, const struct slack_inbound *in, const char *id, struct slack_ack *ack)
 {
 	if (in->kind == SLACK_GONE)
 		log_error("slack_app_removed", "team=%s what=the app was uninstalled or its tokens were revoked",
 			  s->team);
-	if (heard_before(s, in) || in->kind == SLACK_GONE || in->kind == SLACK_IGNORED || in->kind == SLACK_CHALLENGE)
+	if (heard_before(s, in) || in->kind == SLACK_GONE || in->kind == SLACK_IGNORED || in->kind == SLACK_CHALLENGE) {
+		slack_ack_now(&ack);
 		return;
+	}
 	struct hearing *h = calloc(1, sizeof *h);
 	if (h)
-		*h = (struct hearing){ .slack = s, .arena = arena_create(HEARING_BYTES), .in = *in, .id = id };
+		*h = (struct hearing){
+			.slack = s, .arena = arena_create(HEARING_BYTES), .in = *in, .id = id, .ack = ack
+		};
 	if (h && !text_empty(in->other_id))
 		h->id = in->other_id;
 	else if (h && !text_empty(in->id))
@@ -176,6 +184,8 @@ void slack_hear(struct slack *s, const struct slack_inbound *in, const char *id)
 		log_error("interaction_lost", "platform=slack why=no memory");
 		if (h)
 			hearing_drop(h);
+		else
+			slack_ack_now(&ack);
 		return;
 	}
 	slack_person_ask(s, in->user, person_known, hearing_drop, h);

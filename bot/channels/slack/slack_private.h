@@ -45,6 +45,8 @@ struct slack {
 	struct slack_pace paces[SLACK_PACES_MAX];
 	struct metric *requests;
 	struct slack_responder *responders;
+	struct slack_ack *acks;
+	int64_t patience_ms; /* 0: as long as Slack lets us */
 	struct slack_group *groups;
 	struct slack_person *people;
 	struct slack_home *homes;
@@ -116,9 +118,20 @@ void slack_token_destroy(struct slack *s);
 int slack_foreign(const struct slack *s, const struct slack_inbound *in, const char **why);
 /* What must be the answer to it at once, so that nothing else happens; malloc'ed JSON; NULL: nothing. */
 char *slack_form_answer(const struct slack *s, const struct slack_inbound *in, struct arena *a);
-/* Once it is acknowledged: tells whom it concerns, unless it was heard before. id: of the request, for what has none of
- * its own. */
-void slack_hear(struct slack *s, const struct slack_inbound *in, const char *id);
+/* Tells whom it concerns, unless it was heard before. id: of the request, for what has none of its own. Takes ack (may
+ * be NULL): it is sent once the matter has been dealt with. */
+void slack_hear(struct slack *s, const struct slack_inbound *in, const char *id, struct slack_ack *ack);
+
+/* ---- slack_ack.c: telling Slack that something has arrived ---- */
+struct slack_ack;
+typedef void slack_ack_send(void *place, const char *text); /* text NULL: it will not be dealt with */
+/* Sent by slack_ack_now or when Slack would give up. place: who waits, until it is forgotten. NULL: no memory, and sent
+ * at once. */
+struct slack_ack *slack_ack_create(struct slack *s, void *place, slack_ack_send *send, const char *text);
+void slack_ack_forget(void *ack); /* who waited has gone */
+void slack_acks_forget(struct slack *s, const void *place);
+void slack_ack_now(struct slack_ack **ack); /* frees it; NULL is fine */
+void slack_acks_finish(struct slack *s);    /* none has been dealt with; their owners still call slack_ack_now */
 
 /* ---- slack_people.c: who may act at all ---- */
 /* refusal: key of the text that says why not; "" welcome. name: their handle; "" not known. Live until it returns. */
@@ -145,8 +158,8 @@ bool slack_response_url_good(const struct slack *s, const char *url);
 bool slack_address_good(const struct slack *s, const char *url);
 
 /* ---- slack_respond.c: answers to people ---- */
-/* Copies what it needs; NULL: no memory. */
-struct responder *slack_responder_create(struct slack *s, const struct slack_inbound *in);
+/* Copies what it needs; NULL: no memory. Takes ack (and sets it NULL), which is sent when it is answered. */
+struct responder *slack_responder_create(struct slack *s, const struct slack_inbound *in, struct slack_ack **ack);
 void slack_responders_detach(struct slack *s);
 
 /* ---- slack_upload.c: pictures ---- */

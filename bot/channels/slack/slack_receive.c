@@ -1,4 +1,4 @@
-/* The request URL: is it Slack, what is it, acknowledge at once, then tell the bot (slack.md 2-6). */
+/* The request URL: is it Slack, what is it, then tell the bot and acknowledge (slack.md 2-6). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -115,6 +115,11 @@ static void challenge(struct http_exchange *x, const struct slack_inbound *in)
 	strbuf_finish(&b);
 }
 
+static void acknowledge(void *x, const char *text)
+{
+	http_respond(x, text ? 200 : 503, NULL, NULL, 0, NULL);
+}
+
 /* Everything of the request that is needed lives in a: the exchange is gone once it is answered. */
 static void genuine(struct slack *s, struct http_exchange *x, const struct slack_inbound *in, struct arena *a)
 {
@@ -134,8 +139,10 @@ static void genuine(struct slack *s, struct http_exchange *x, const struct slack
 		return;
 	}
 	const char *id = signature_id(x, a);
-	http_respond(x, 200, NULL, NULL, 0, NULL);
-	slack_hear(s, in, id);
+	struct slack_ack *ack = slack_ack_create(s, x, acknowledge, "");
+	if (ack)
+		http_on_close(x, slack_ack_forget, ack);
+	slack_hear(s, in, id, ack);
 }
 
 void slack_receive(void *owner, struct http_exchange *x)

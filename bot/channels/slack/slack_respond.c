@@ -24,6 +24,7 @@ struct slack_responder {
 	struct slack_responder *next, **at;
 	struct place place;
 	char *message_ts, *trigger_id;
+	struct slack_ack *ack; /* owned; NULL none */
 	struct mono_ms born;
 };
 
@@ -42,6 +43,7 @@ static void responder_free(struct slack_responder *r)
 		if (r->next)
 			r->next->at = r->at;
 	}
+	slack_ack_now(&r->ack);
 	place_finish(&r->place);
 	free(r->message_ts);
 	crypto_free_secret(r->trigger_id);
@@ -253,7 +255,7 @@ static enum result responder_ask_reason(struct responder *responder, const char 
 	return p ? RC_OK : error_set(e, RC_EXHAUSTED, "no memory for the form, try again");
 }
 
-struct responder *slack_responder_create(struct slack *s, const struct slack_inbound *in)
+struct responder *slack_responder_create(struct slack *s, const struct slack_inbound *in, struct slack_ack **ack)
 {
 	struct slack_responder *r = calloc(1, sizeof *r);
 	if (!r)
@@ -284,5 +286,6 @@ struct responder *slack_responder_create(struct slack *s, const struct slack_inb
 	if (r->next)
 		r->next->at = &r->next;
 	s->responders = r;
+	r->ack = TAKE(*ack);
 	return &r->responder;
 }

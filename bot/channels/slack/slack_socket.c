@@ -80,6 +80,7 @@ static void count_open(struct slack_sockets *all)
 static void socket_free(struct slack_socket *k)
 {
 	timer_stop(&k->deadline);
+	slack_acks_forget(k->all->slack, k);
 	ws_cancel(&k->ws);
 	*k->at = k->next;
 	if (k->next)
@@ -87,12 +88,15 @@ static void socket_free(struct slack_socket *k)
 	free(k);
 }
 
-static void send_ack(struct slack_socket *k, const struct slack_frame *f, const char *answer, struct arena *a)
+/* What cannot be acknowledged comes again: an event by itself, a press by the person. */
+static void send_ack(void *place, const char *text)
 {
+	struct slack_socket *k = place;
 	struct error e = { .text = "no memory" };
-	const char *ack = slack_frame_ack(f->envelope_id, answer, a);
-	if (!ack || ws_send(k->ws, ack, strlen(ack), &e) != RC_OK)
-		log_warn("slack_not_acknowledged", "why=%s", e.text); /* events come again, people press again */
+	if (!text)
+		return;
+	if (!*text || ws_send(k->ws, text, strlen(text), &e) != RC_OK)
+		log_warn("slack_not_acknowledged", "why=%s", e.text);
 }
 
 static void envelope(struct slack_socket *k, const struct slack_frame *f, struct arena *a)
@@ -101,12 +105,14 @@ static void envelope(struct slack_socket *k, const struct slack_frame *f, struct
 	const char *why = f->why;
 	int foreign = f->readable ? slack_foreign(s, &f->in, &why) : 400;
 	CLEANUP(free_p) char *answer = foreign || !f->takes_answer ? NULL : slack_form_answer(s, &f->in, a);
-	send_ack(k, f, answer, a);
+	const char *ack = slack_frame_ack(f->envelope_id, answer, a);
 	metric_inc(k->all->frames, 1, foreign ? "refused" : "heard");
 	if (foreign)
 		log_warn("slack_frame_refused", "status=%d why=%s", foreign, why);
-	else if (!answer)
-		slack_hear(s, &f->in, f->envelope_id);
+	if (foreign || answer)
+		send_ack(k, ack);
+	else
+		slack_hear(s, &f->in, f->envelope_id, slack_ack_create(s, k, send_ack, ack ? ack : ""));
 }
 
 static void never_greeted(void *owner)
@@ -186,7 +192,7 @@ static void message(void *owner, const char *text, size_t len)
 	case FRAME_OTHER:
 		metric_inc(k->all->frames, 1, "unknown");
 		if (*f.envelope_id)
-			send_ack(k, &f, NULL, a);
+			send_ack(k, slack_frame_ack(f.envelope_id, NULL, a));
 		break;
 	}
 }

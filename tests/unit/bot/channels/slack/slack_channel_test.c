@@ -38,7 +38,17 @@ struct fixture {
 	struct heard heard;
 	struct web_reply reply;
 	unsigned signatures; /* so that two requests never sign alike */
+	bool deals_later, dealt_with;
+	struct timer deal;
 };
+
+static void answer_later(void *owner)
+{
+	struct fixture *f = owner;
+	struct responder *r = TAKE(f->heard.responder);
+	f->dealt_with = true;
+	r->say(r, NULL, false);
+}
 
 static void hear(void *owner, const struct interaction *in)
 {
@@ -62,6 +72,8 @@ static void hear(void *owner, const struct interaction *in)
 	h->responder = in->responder;
 	assert_string_equal(in->person.platform, "slack");
 	assert_null(in->person.groups);
+	if (f->deals_later)
+		timer_start(f->web.loop, &f->deal, 10, answer_later, f);
 }
 
 static void log_line(void *owner, const char *text)
@@ -93,6 +105,7 @@ static int setup(void **state)
 				   .path = "/slack/events",
 				   .team = "",
 				   .guests = true,
+				   .patience_ms = 20, /* most tests answer later, or never */
 				   .usergroups = groups };
 	struct channel_context ctx = {
 		.loop = f->web.loop, .http = f->web.client, .ears = { .interaction = hear, .owner = f }, .lang = LANG_EN
@@ -192,6 +205,29 @@ static char *here(struct fixture *f, char buf[128])
 {
 	(void)snprintf(buf, 128, "%s/respond", f->web.base);
 	return buf;
+}
+
+/* ---- acknowledging ---- */
+
+/* Killed before a vote is on disk, nothing has been acknowledged: the person sees that it did not work. */
+static void test_acknowledged_once_it_is_dealt_with(void **state)
+{
+	struct fixture *f = *state;
+	char url[128];
+	SLACK_OF(f->slack)->patience_ms = 60 * 1000;
+	f->deals_later = true;
+	press(f, here(f, url), "1.1");
+	assert_int_equal(f->reply.status, 200);
+	assert_true(f->dealt_with);
+}
+
+static void test_acknowledged_before_slack_gives_up(void **state)
+{
+	struct fixture *f = *state;
+	char url[128];
+	press(f, here(f, url), "1.1");
+	assert_int_equal(f->reply.status, 200);
+	assert_non_null(f->heard.responder); /* nobody has answered */
 }
 
 /* ---- in: is it Slack's ---- */
@@ -1089,6 +1125,8 @@ static void test_bad_options(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		WITH(test_acknowledged_once_it_is_dealt_with),
+		WITH(test_acknowledged_before_slack_gives_up),
 		WITH(test_challenge),
 		WITH(test_refusals),
 		WITH(test_malformed),
