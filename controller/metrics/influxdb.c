@@ -46,7 +46,8 @@ static size_t cut_line(char **at, char **cells)
 /* "#datatype,string,long,...,double" tells the types, the line without "#" the names, the next one is the record. */
 static enum result influxdb_read(struct metric_query *q, const char *body, size_t len, double *ret, struct error *e)
 {
-	char *text = arena_strndup(q->arena, body, len), *types[COLUMNS_MAX], *names[COLUMNS_MAX], *cells[COLUMNS_MAX];
+	char *text = arena_strndup(q->arena, body, len);
+	char *types[COLUMNS_MAX] = { NULL }, *names[COLUMNS_MAX] = { NULL }, *cells[COLUMNS_MAX] = { NULL };
 	size_t type_count = 0, name_count = 0;
 	if (!text)
 		return query_no_memory(e);
