@@ -16,7 +16,7 @@
 #include "bot/channels/slack/slack_render.h"
 #include "bot/channels/teams/teams_render.h"
 
-enum { ROUNDS = 2000, VALUE_BYTES = 10 * 1024 };
+enum { ROUNDS = 2000, ROUNDS_UNDER_VALGRIND = 40, VALUE_BYTES = 10 * 1024 };
 
 /* ---- chance, the same each time ---- */
 
@@ -327,7 +327,9 @@ static void draw_all(const struct sample *s, enum card_lang lang, struct arena *
 static void test_hostile_values(void **state)
 {
 	(void)state;
-	for (uint64_t round = 1; round <= ROUNDS; round++) {
+	/* the sanitizers judge the many; valgrind, fifty times slower, sees the same ways with a few */
+	const uint64_t rounds = getenv("ROLLCALL_UNDER_VALGRIND") ? ROUNDS_UNDER_VALGRIND : ROUNDS;
+	for (uint64_t round = 1; round <= rounds; round++) {
 		dice_state = round * 0x9e3779b97f4a7c15u;
 		struct arena *a = arena_create(64 << 20);
 		struct sample list[SAMPLES_MAX];
