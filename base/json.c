@@ -165,6 +165,14 @@ bool json_put(cJSON *v, const char *path, cJSON *value)
 	return cJSON_ReplaceItemViaPointer(v, old, TAKE(held));
 }
 
+bool json_append(cJSON *list, cJSON *item)
+{
+	if (item && cJSON_AddItemToArray(list, item))
+		return true;
+	cJSON_Delete(item);
+	return false;
+}
+
 bool json_put_text(cJSON *v, const char *path, const char *value)
 {
 	return json_put(v, path, cJSON_CreateString(value));

@@ -41,6 +41,9 @@ bool json_bool(const cJSON *v, const char *path, bool otherwise);
 bool json_put(cJSON *v, const char *path, cJSON *value);
 bool json_put_text(cJSON *v, const char *path, const char *value);
 bool json_put_int(cJSON *v, const char *path, int64_t value);
+/* Adds to the end of an array; takes ownership of item, also on failure. false: there is no array, no item, no memory.
+ */
+bool json_append(cJSON *list, cJSON *item);
 /* Removes the member (or array element) at a path; missing is fine. */
 void json_remove(cJSON *v, const char *path);
 /* RFC 7386. Changes target; patch stays the caller's. false: no memory. */

@@ -45,7 +45,7 @@ static bool put_backend(const struct plan *p, cJSON *list, const cJSON *like, co
 {
 	CLEANUP(json_delete_p) cJSON *b = cJSON_Duplicate(like, true);
 	return b && json_put_text(b, "serviceName", route_side(p, suffix)) && json_put_int(b, "weight", weight) &&
-	       cJSON_AddItemToArray(list, TAKE(b));
+	       json_append(list, TAKE(b));
 }
 
 static enum result apisix_spec(const struct plan *p, const cJSON *canary, const struct routes *r, cJSON **ret,
@@ -65,7 +65,7 @@ static enum result apisix_spec(const struct plan *p, const cJSON *canary, const 
 	const cJSON *like = json_at(users, "backends.0");
 	bool ok = spec && list && rule && backends && put_backend(p, backends, like, "-primary", r->primary) &&
 		  put_backend(p, backends, like, "-canary", r->canary) && json_put(rule, "backends", TAKE(backends)) &&
-		  json_put_int(rule, "priority", ABOVE_THE_USERS) && cJSON_AddItemToArray(list, TAKE(rule)) &&
+		  json_put_int(rule, "priority", ABOVE_THE_USERS) && json_append(list, TAKE(rule)) &&
 		  json_put(spec, "http", TAKE(list));
 	if (!ok)
 		return error_set(e, RC_EXHAUSTED, "no memory for the ApisixRoute");

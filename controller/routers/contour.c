@@ -19,7 +19,7 @@ static bool put_service(const struct plan *p, cJSON *list, const char *suffix, i
 	const char *to = arena_printf(p->arena, "%s.%s.svc.cluster.local:%d", route_side(p, suffix), p->canary->ns,
 				      p->canary->service.port);
 	return json_put_text(header, "name", "l5d-dst-override") && json_put_text(header, "value", to) &&
-	       json_put(s, "requestHeadersPolicy.set", set) && cJSON_AddItemToArray(list, TAKE(s));
+	       json_put(s, "requestHeadersPolicy.set", set) && json_append(list, TAKE(s));
 }
 
 /* "5xx,gateway-error" */
@@ -32,7 +32,7 @@ static cJSON *conditions_of_retry(const char *text)
 		if (len > 0 && len < sizeof one) {
 			memcpy(one, text, len);
 			one[len] = '\0';
-			if (!cJSON_AddItemToArray(list, cJSON_CreateString(one)))
+			if (!json_append(list, cJSON_CreateString(one)))
 				return NULL;
 		}
 		text += len + (text[len] == ',');
@@ -74,7 +74,7 @@ static cJSON *plain_condition(const cJSON *canary)
 {
 	CLEANUP(json_delete_p) cJSON *list = cJSON_CreateArray();
 	CLEANUP(json_delete_p) cJSON *c = cJSON_CreateObject();
-	bool ok = list && c && json_put_text(c, "prefix", prefix_of(canary)) && cJSON_AddItemToArray(list, TAKE(c));
+	bool ok = list && c && json_put_text(c, "prefix", prefix_of(canary)) && json_append(list, TAKE(c));
 	return ok ? TAKE(list) : NULL;
 }
 
@@ -90,9 +90,7 @@ static cJSON *header_conditions(const struct plan *p, const cJSON *canary)
 		CLEANUP(json_delete_p) cJSON *c = cJSON_CreateObject();
 		ok = json_put_text(c, "prefix", prefix_of(canary)) && json_put_text(c, "header.name", h->header) &&
 		     (!h->exact || json_put_text(c, "header.exact", h->exact)) &&
-		     (!part || json_put_text(c, "header.contains", part)) && cJSON_AddItemToArray(list, c);
-		if (ok)
-			(void)TAKE(c);
+		     (!part || json_put_text(c, "header.contains", part)) && json_append(list, TAKE(c));
 	}
 	return ok ? TAKE(list) : NULL;
 }
@@ -105,9 +103,9 @@ static enum result contour_spec(const struct plan *p, const cJSON *canary, const
 	CLEANUP(json_delete_p) cJSON *routes = cJSON_CreateArray();
 	bool ok = spec && routes;
 	if (ok && ab)
-		ok = cJSON_AddItemToArray(routes, route_to(p, canary, header_conditions(p, canary), *r));
-	ok = ok && cJSON_AddItemToArray(routes, route_to(p, canary, plain_condition(canary),
-							 ab ? (struct routes){ .primary = 100 } : *r));
+		ok = json_append(routes, route_to(p, canary, header_conditions(p, canary), *r));
+	ok = ok && json_append(routes, route_to(p, canary, plain_condition(canary),
+						ab ? (struct routes){ .primary = 100 } : *r));
 	if (!ok || !json_put(spec, "routes", TAKE(routes)))
 		return error_set(e, RC_EXHAUSTED, "no memory for the HTTPProxy");
 	*ret = TAKE(spec);

@@ -16,14 +16,6 @@ struct route_maker {
 	struct error *e;
 };
 
-static bool add(cJSON *list, cJSON *item)
-{
-	if (item && cJSON_AddItemToArray(list, item))
-		return true;
-	cJSON_Delete(item);
-	return false;
-}
-
 /* ---- filters ---- */
 
 static cJSON *filter_set_cookie(const char *value)
@@ -32,7 +24,7 @@ static cJSON *filter_set_cookie(const char *value)
 	CLEANUP(json_delete_p) cJSON *one = cJSON_CreateObject();
 	CLEANUP(json_delete_p) cJSON *list = cJSON_CreateArray();
 	bool ok = value && f && list && json_put_text(one, "name", "Set-Cookie") &&
-		  json_put_text(one, "value", value) && add(list, TAKE(one)) &&
+		  json_put_text(one, "value", value) && json_append(list, TAKE(one)) &&
 		  json_put_text(f, "type", "ResponseHeaderModifier") &&
 		  json_put(f, "responseHeaderModifier.add", TAKE(list));
 	return ok ? TAKE(f) : NULL;
@@ -64,7 +56,7 @@ static bool put_named(cJSON *filter, const char *path, const cJSON *map)
 		CLEANUP(json_delete_p) cJSON *one = cJSON_CreateObject();
 		const char *value = cJSON_GetStringValue(v);
 		ok = json_put_text(one, "name", v->string) && json_put_text(one, "value", value ? value : "") &&
-		     add(list, TAKE(one));
+		     json_append(list, TAKE(one));
 	}
 	return ok && (!list->child || json_put(filter, path, TAKE(list)));
 }
@@ -80,7 +72,7 @@ static bool add_headers(cJSON *filters, const cJSON *what, const char *type, con
 		  put_named(changes, "set", json_at(what, "set")) &&
 		  (!gone || json_put(changes, "remove", cJSON_Duplicate(gone, true))) &&
 		  json_put_text(f, "type", type) && json_put(f, member, TAKE(changes));
-	return ok && add(filters, TAKE(f));
+	return ok && json_append(filters, TAKE(f));
 }
 
 static bool add_rewrite(cJSON *filters, const cJSON *rewrite)
@@ -96,7 +88,7 @@ static bool add_rewrite(cJSON *filters, const cJSON *rewrite)
 		   (json_put_text(f, "urlRewrite.path.type", prefix ? "ReplacePrefixMatch" : "ReplaceFullPath") &&
 		    json_put_text(f, prefix ? "urlRewrite.path.replacePrefixMatch" : "urlRewrite.path.replaceFullPath",
 				  uri)));
-	return ok && add(filters, TAKE(f));
+	return ok && json_append(filters, TAKE(f));
 }
 
 static bool add_cors(cJSON *filters, const cJSON *policy)
@@ -119,7 +111,7 @@ static bool add_cors(cJSON *filters, const cJSON *policy)
 	}
 	if (ok && duration_parse(json_text(policy, "maxAge", ""), &age, NULL) == RC_OK)
 		ok = json_put_int(f, "cors.maxAge", age / 1000);
-	return ok && add(filters, TAKE(f));
+	return ok && json_append(filters, TAKE(f));
 }
 
 static cJSON *filters_of(const struct route_maker *m)
@@ -132,7 +124,7 @@ static cJSON *filters_of(const struct route_maker *m)
 		add_headers(list, json_at(s, "headers.response"), "ResponseHeaderModifier", "responseHeaderModifier") &&
 		add_rewrite(list, json_at(s, "rewrite"));
 	cJSON_ArrayForEach (mirror, json_at(s, "mirror"))
-		ok = ok && add(list, filter_mirror(cJSON_Duplicate(json_at(mirror, "backendRef"), true)));
+		ok = ok && json_append(list, filter_mirror(cJSON_Duplicate(json_at(mirror, "backendRef"), true)));
 	ok = ok && (!m->v1 || add_cors(list, json_at(s, "corsPolicy")));
 	return ok ? TAKE(list) : NULL;
 }
@@ -144,8 +136,8 @@ static cJSON *weighted(const struct route_maker *m, const char *suffix, int weig
 	CLEANUP(json_delete_p) cJSON *b = backend_ref(m->p, suffix);
 	CLEANUP(json_delete_p) cJSON *filters = set_cookie ? cJSON_CreateArray() : NULL;
 	bool ok = b && json_put_int(b, "weight", weight) &&
-		  (!set_cookie ||
-		   (filters && add(filters, filter_set_cookie(set_cookie)) && json_put(b, "filters", TAKE(filters))));
+		  (!set_cookie || (filters && json_append(filters, filter_set_cookie(set_cookie)) &&
+				   json_put(b, "filters", TAKE(filters))));
 	return ok ? TAKE(b) : NULL;
 }
 
@@ -156,8 +148,8 @@ struct cookies {
 static cJSON *both_sides(const struct route_maker *m, int primary, int canary, struct cookies c)
 {
 	CLEANUP(json_delete_p) cJSON *list = cJSON_CreateArray();
-	bool ok = list && add(list, weighted(m, "-primary", primary, c.primary)) &&
-		  add(list, weighted(m, "-canary", canary, c.canary));
+	bool ok = list && json_append(list, weighted(m, "-primary", primary, c.primary)) &&
+		  json_append(list, weighted(m, "-canary", canary, c.canary));
 	return ok ? TAKE(list) : NULL;
 }
 
@@ -194,10 +186,10 @@ static const struct cookies no_cookies = { NULL, NULL };
 static bool rules_test(const struct route_maker *m, cJSON *rules)
 {
 	cJSON *rest = cJSON_CreateArray();
-	bool ok = rest && add(rest, weighted(m, "-primary", 100, NULL));
+	bool ok = rest && json_append(rest, weighted(m, "-primary", 100, NULL));
 	cJSON *who = gateway_matches(m->service, json_at(m->canary, "spec.analysis.match"), NULL, m->e);
-	ok = add(rules, rule(m, who, both_sides(m, m->r->primary, m->r->canary, no_cookies), NULL)) && ok;
-	return add(rules, rule(m, service_matches(m), rest, NULL)) && ok;
+	ok = json_append(rules, rule(m, who, both_sides(m, m->r->primary, m->r->canary, no_cookies), NULL)) && ok;
+	return json_append(rules, rule(m, service_matches(m), rest, NULL)) && ok;
 }
 
 static bool rules_sticky(const struct route_maker *m, cJSON *rules)
@@ -205,23 +197,23 @@ static bool rules_sticky(const struct route_maker *m, cJSON *rules)
 	const struct routes *r = m->r;
 	struct cookies c = { affinity_set_cookie(m->p, json_at(m->canary, "spec.analysis.sessionAffinity"), r->session),
 			     NULL };
-	bool ok =
-		c.canary && add(rules, rule(m, cookie_matches(m, r->session), both_sides(m, 0, 100, no_cookies), NULL));
+	bool ok = c.canary &&
+		  json_append(rules, rule(m, cookie_matches(m, r->session), both_sides(m, 0, 100, no_cookies), NULL));
 	if (m->v1 && !text_empty(r->primary_session) && !text_empty(m->p->canary->analysis.primary_cookie)) {
 		c.primary = affinity_set_primary(m->p, r->primary_session);
 		ok = ok && c.primary &&
-		     add(rules,
-			 rule(m, cookie_matches(m, r->primary_session), both_sides(m, 100, 0, no_cookies), NULL));
+		     json_append(rules, rule(m, cookie_matches(m, r->primary_session),
+					     both_sides(m, 100, 0, no_cookies), NULL));
 	}
-	return ok && add(rules, rule(m, service_matches(m), both_sides(m, r->primary, r->canary, c), NULL));
+	return ok && json_append(rules, rule(m, service_matches(m), both_sides(m, r->primary, r->canary, c), NULL));
 }
 
 static bool rules_taken_back(const struct route_maker *m, cJSON *rules)
 {
 	const char *text = affinity_take_back(m->p, m->r->previous_session);
 	cJSON *extra = filter_set_cookie(text);
-	return add(rules, rule(m, extra ? cookie_matches(m, m->r->previous_session) : NULL,
-			       both_sides(m, m->r->primary, m->r->canary, no_cookies), extra));
+	return json_append(rules, rule(m, extra ? cookie_matches(m, m->r->previous_session) : NULL,
+				       both_sides(m, m->r->primary, m->r->canary, no_cookies), extra));
 }
 
 static bool put_rules(const struct route_maker *m, cJSON *spec)
@@ -238,7 +230,8 @@ static bool put_rules(const struct route_maker *m, cJSON *spec)
 		ok = ok && rules_taken_back(m, rules);
 	cJSON *mirror = mirrored ? filter_mirror(backend_ref(m->p, "-canary")) : NULL;
 	ok = ok && (!mirrored || mirror) &&
-	     add(rules, rule(m, service_matches(m), both_sides(m, m->r->primary, m->r->canary, no_cookies), mirror));
+	     json_append(rules,
+			 rule(m, service_matches(m), both_sides(m, m->r->primary, m->r->canary, no_cookies), mirror));
 	return ok && json_put(spec, "rules", TAKE(rules));
 }
 

@@ -6,14 +6,6 @@
 #include "base/json.h"
 #include "base/text.h"
 
-static bool add(cJSON *list, cJSON *item)
-{
-	if (item && cJSON_AddItemToArray(list, item))
-		return true;
-	cJSON_Delete(item);
-	return false;
-}
-
 const cJSON *gateway_next_name(const cJSON *map, const char *last)
 {
 	const cJSON *m, *next = NULL;
@@ -45,9 +37,9 @@ static bool put_values(cJSON *match, const char *to, const cJSON *map, const cha
 					v->string);
 			return false;
 		}
-		ok = add(list, named(v->string, exact ? "Exact" : "RegularExpression", exact ? exact : regex));
+		ok = json_append(list, named(v->string, exact ? "Exact" : "RegularExpression", exact ? exact : regex));
 	}
-	ok = ok && (!cookie || add(list, named("Cookie", "RegularExpression", cookie)));
+	ok = ok && (!cookie || json_append(list, named("Cookie", "RegularExpression", cookie)));
 	return ok && (!list->child || json_put(match, to, TAKE(list)));
 }
 
@@ -86,14 +78,15 @@ cJSON *gateway_matches(const cJSON *service, const cJSON *who, const char *cooki
 	CLEANUP(json_delete_p) cJSON *list = cJSON_CreateArray();
 	CLEANUP(json_delete_p) cJSON *everywhere = cJSON_CreateArray();
 	CLEANUP(json_delete_p) cJSON *any = cJSON_CreateObject();
-	bool ok = list && any && json_put_text(any, "uri.prefix", "/") && everywhere && add(everywhere, TAKE(any));
+	bool ok = list && any && json_put_text(any, "uri.prefix", "/") && everywhere &&
+		  json_append(everywhere, TAKE(any));
 	const cJSON *places = cJSON_GetArraySize(json_at(service, "match")) ? json_at(service, "match") : everywhere;
 	const cJSON *where, *w;
 	cJSON_ArrayForEach (where, places) {
 		if (!who)
-			ok = ok && add(list, match_of(where, NULL, cookie, e));
+			ok = ok && json_append(list, match_of(where, NULL, cookie, e));
 		cJSON_ArrayForEach (w, who)
-			ok = ok && add(list, match_of(where, w, cookie, e));
+			ok = ok && json_append(list, match_of(where, w, cookie, e));
 	}
 	return ok ? TAKE(list) : NULL;
 }

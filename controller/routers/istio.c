@@ -10,15 +10,6 @@
 #define APPLIED "kubectl.kubernetes.io/last-applied-configuration"
 #define ORIGINAL "flagger.kubernetes.io/original-configuration"
 
-/* Adds to an array and takes item, also on failure. */
-static bool add(cJSON *list, cJSON *item)
-{
-	if (item && cJSON_AddItemToArray(list, item))
-		return true;
-	cJSON_Delete(item);
-	return false;
-}
-
 static cJSON *copy_at(const cJSON *v, const char *path)
 {
 	const cJSON *found = json_at(v, path);
@@ -52,8 +43,8 @@ struct cookies {
 static cJSON *both_sides(const struct plan *p, const cJSON *service, int primary, int canary, struct cookies c)
 {
 	CLEANUP(json_delete_p) cJSON *list = cJSON_CreateArray();
-	bool ok = list && add(list, destination(p, service, "-primary", primary, c.primary)) &&
-		  add(list, destination(p, service, "-canary", canary, c.canary));
+	bool ok = list && json_append(list, destination(p, service, "-primary", primary, c.primary)) &&
+		  json_append(list, destination(p, service, "-canary", canary, c.canary));
 	return ok ? TAKE(list) : NULL;
 }
 
@@ -63,7 +54,7 @@ static cJSON *both_sides(const struct plan *p, const cJSON *service, int primary
 static cJSON *match_cookie(const cJSON *service, const char *pattern)
 {
 	CLEANUP(json_delete_p) cJSON *list = copy_at(service, "match");
-	bool ok = list && pattern && (list->child || add(list, cJSON_CreateObject()));
+	bool ok = list && pattern && (list->child || json_append(list, cJSON_CreateObject()));
 	cJSON *m;
 	cJSON_ArrayForEach (m, list)
 		ok = ok && json_put_text(m, "headers.Cookie.regex", pattern);
@@ -75,7 +66,7 @@ static cJSON *match_test(const cJSON *canary, const cJSON *service)
 {
 	CLEANUP(json_delete_p) cJSON *list = cJSON_CreateArray();
 	CLEANUP(json_delete_p) cJSON *places = copy_at(service, "match");
-	bool ok = list && places && (places->child || add(places, cJSON_CreateObject()));
+	bool ok = list && places && (places->child || json_append(places, cJSON_CreateObject()));
 	const cJSON *who, *where;
 	static const char *const replaced[] = { "headers", "sourceLabels" };
 	cJSON_ArrayForEach (who, json_at(canary, "spec.analysis.match")) {
@@ -85,7 +76,7 @@ static cJSON *match_test(const cJSON *canary, const cJSON *service)
 				const cJSON *v = json_at(who, replaced[i]);
 				ok = ok && m && (!v || json_put(m, replaced[i], cJSON_Duplicate(v, true)));
 			}
-			ok = ok && add(list, TAKE(m));
+			ok = ok && json_append(list, TAKE(m));
 		}
 	}
 	return ok ? TAKE(list) : NULL;
@@ -122,25 +113,25 @@ static bool rules_plain(const struct plan *p, const cJSON *canary, const cJSON *
 	cJSON *route = http_route(canary, copy_at(service, "match"),
 				  both_sides(p, service, r->primary, r->canary, no_cookies));
 	bool ok = !r->mirrored || put_mirror(p, route);
-	return add(http, route) && ok;
+	return json_append(http, route) && ok;
 }
 
 static bool rules_test(const struct plan *p, const cJSON *canary, const cJSON *service, const struct routes *r,
 		       cJSON *http)
 {
 	cJSON *rest = cJSON_CreateArray();
-	bool ok = rest && add(rest, destination(p, service, "-primary", r->primary, NULL));
-	ok = add(http, http_route(canary, match_test(canary, service),
-				  both_sides(p, service, r->primary, r->canary, no_cookies))) &&
+	bool ok = rest && json_append(rest, destination(p, service, "-primary", r->primary, NULL));
+	ok = json_append(http, http_route(canary, match_test(canary, service),
+					  both_sides(p, service, r->primary, r->canary, no_cookies))) &&
 	     ok;
-	return add(http, http_route(canary, copy_at(service, "match"), rest)) && ok;
+	return json_append(http, http_route(canary, copy_at(service, "match"), rest)) && ok;
 }
 
 static bool rule_sticky(const struct plan *p, const cJSON *canary, const cJSON *service, const char *cookie,
 			int to_canary, cJSON *http)
 {
-	return add(http, http_route(canary, match_cookie(service, affinity_pattern(p, cookie)),
-				    both_sides(p, service, 100 - to_canary, to_canary, no_cookies)));
+	return json_append(http, http_route(canary, match_cookie(service, affinity_pattern(p, cookie)),
+					    both_sides(p, service, 100 - to_canary, to_canary, no_cookies)));
 }
 
 static bool rules_sticky(const struct plan *p, const cJSON *canary, const cJSON *service, const struct routes *r,
@@ -154,8 +145,8 @@ static bool rules_sticky(const struct plan *p, const cJSON *canary, const cJSON 
 		c.primary = affinity_set_primary(p, r->primary_session);
 		ok = ok && c.primary && rule_sticky(p, canary, service, r->primary_session, 0, http);
 	}
-	return ok && add(http, http_route(canary, copy_at(service, "match"),
-					  both_sides(p, service, r->primary, r->canary, c)));
+	return ok && json_append(http, http_route(canary, copy_at(service, "match"),
+						  both_sides(p, service, r->primary, r->canary, c)));
 }
 
 /* Who still has the canary's cookie is freed of it. */
@@ -166,7 +157,7 @@ static bool rules_taken_back(const struct plan *p, const cJSON *canary, const cJ
 	cJSON *route = http_route(canary, match_cookie(service, affinity_pattern(p, r->previous_session)),
 				  both_sides(p, service, r->primary, r->canary, no_cookies));
 	bool ok = text && route && json_put_text(route, "headers.response.add.Set-Cookie", text);
-	ok = add(http, route) && ok;
+	ok = json_append(http, route) && ok;
 	return ok && rules_plain(p, canary, service, r, http);
 }
 
@@ -197,11 +188,11 @@ static bool put_tcp(const struct plan *p, const cJSON *service, const struct rou
 	bool ok = route && ports && list;
 	cJSON_ArrayForEach (m, json_at(service, "match")) {
 		CLEANUP(json_delete_p) cJSON *port = cJSON_CreateObject();
-		ok = ok && json_put_int(port, "port", json_int(m, "port", 0)) && add(ports, TAKE(port));
+		ok = ok && json_put_int(port, "port", json_int(m, "port", 0)) && json_append(ports, TAKE(port));
 	}
 	ok = ok && (!ports->child || json_put(route, "match", TAKE(ports))) &&
 	     json_put(route, "route", both_sides(p, service, r->primary, r->canary, no_cookies)) &&
-	     add(list, TAKE(route));
+	     json_append(list, TAKE(route));
 	return ok && json_put(spec, "tcp", TAKE(list));
 }
 
@@ -224,9 +215,9 @@ static bool put_hosts(const struct plan *p, const cJSON *service, cJSON *spec)
 	const char *apex = p->canary->service.name;
 	bool ok = hosts && gateways;
 	if (ok && !listed(hosts, apex) && !listed(hosts, "*"))
-		ok = add(hosts, cJSON_CreateString(apex));
+		ok = json_append(hosts, cJSON_CreateString(apex));
 	if (ok && !gateways->child)
-		ok = add(gateways, cJSON_CreateString("mesh"));
+		ok = json_append(gateways, cJSON_CreateString("mesh"));
 	return ok && json_put(spec, "hosts", TAKE(hosts)) && json_put(spec, "gateways", TAKE(gateways));
 }
 

@@ -14,7 +14,7 @@ static bool put_backend(const struct plan *p, cJSON *list, const char *suffix, i
 	(void)snprintf(text, sizeof text, "%d", weight);
 	bool ok = b && json_put_text(b, "service", route_side(p, suffix)) &&
 		  (quantity ? json_put_text(b, "weight", text) : json_put_int(b, "weight", weight));
-	return ok && cJSON_AddItemToArray(list, TAKE(b));
+	return ok && json_append(list, TAKE(b));
 }
 
 static enum result split_spec(const struct plan *p, const cJSON *canary, const struct routes *r, bool quantity,

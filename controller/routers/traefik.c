@@ -7,7 +7,7 @@
 static bool put_service(const struct plan *p, cJSON *list, const char *suffix, int weight)
 {
 	CLEANUP(json_delete_p) cJSON *b = route_backend(p, suffix, weight);
-	return b && json_put_text(b, "namespace", p->canary->ns) && cJSON_AddItemToArray(list, TAKE(b));
+	return b && json_put_text(b, "namespace", p->canary->ns) && json_append(list, TAKE(b));
 }
 
 static enum result traefik_spec(const struct plan *p, const cJSON *canary, const struct routes *r, cJSON **ret,

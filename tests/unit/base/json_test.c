@@ -261,6 +261,18 @@ static void test_lookups(void **state)
 	assert_int_equal(json_int(large, "2", 5), 5);
 }
 
+static void test_append(void **state)
+{
+	(void)state;
+	CLEANUP(json_delete_p) cJSON *v = cJSON_CreateArray();
+	assert_true(json_append(v, cJSON_CreateString("a")));
+	assert_true(json_append(v, cJSON_CreateTrue()));
+	assert_json(v, "[\"a\",true]");
+	assert_false(json_append(v, NULL));
+	assert_false(json_append(NULL, cJSON_CreateString("freed"))); /* the sanitizer sees a leak */
+	assert_json(v, "[\"a\",true]");
+}
+
 static void test_put_and_remove(void **state)
 {
 	(void)state;
@@ -509,6 +521,7 @@ int main(void)
 		cmocka_unit_test(test_long_numbers),
 		cmocka_unit_test(test_many_keys),
 		cmocka_unit_test(test_lookups),
+		cmocka_unit_test(test_append),
 		cmocka_unit_test(test_put_and_remove),
 		cmocka_unit_test(test_equal),
 		cmocka_unit_test(test_canonical),
